@@ -1,0 +1,53 @@
+"""``bedrock-rft``: the pipeline's steps without Airflow, for a person at a terminal.
+
+A command group is a module of this package with ``configure(parser)``: it adds its arguments and sub-commands and sets
+``run`` (a function from the parsed arguments to an exit status) as a default. Only the group asked for is imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROUPS = {
+    "emulator": "run the embedded stand-in for Bedrock and the AWS services around it",
+}
+"""Command group → one-line help, in the order of the pipeline."""
+
+USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status (2 for bad usage)."""
+    from airflow_provider_bedrock_rft.core.errors import RftError
+
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["emulator"]:  # its command line is its own
+        import_module(f"{__name__}.emulator").become(arguments[1:])
+    args = _parser_for(arguments).parse_args(arguments)
+    try:
+        status: int = args.run(args)
+    except RftError as error:
+        print(f"bedrock-rft: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bedrock-rft", description="Recurring RFT on Amazon Bedrock, step by step.")
+    groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for name, summary in GROUPS.items():
+        group = groups.add_parser(name, help=summary, description=summary)
+        if name == wanted and name != "emulator":
+            import_module(f"{__name__}.{name}").configure(group)
+    return parser

@@ -1,0 +1,79 @@
+"""What to train, in the field's words; each control plane translates it into its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airflow_provider_bedrock_rft.core.codec import fingerprint, payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RftHyperparameters:
+    """Hyper-parameters of one job; ``None`` leaves the choice to the service.
+
+    Attributes:
+        n_epochs: Passes over the dataset.
+        batch_size: Prompts per step.
+        learning_rate: Absolute rate (native plane).
+        learning_rate_multiplier: Relative rate (Mantle plane).
+        samples_per_prompt: Group size G (native plane).
+        max_prompt_tokens: Longer prompts are dropped before training (native plane).
+        max_completion_tokens: Longer completions are cut (native plane).
+        reasoning_effort: ``low``, ``medium`` or ``high`` (native plane).
+        eval_interval: Steps between held-out evaluations (native plane).
+        extra: Passed through to the service untouched, under the service's own names.
+    """
+
+    n_epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    learning_rate_multiplier: float | None = None
+    samples_per_prompt: int | None = None
+    max_prompt_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    reasoning_effort: str | None = None
+    eval_interval: int | None = None
+    extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@payload("rft.job_spec")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """One training job to be created.
+
+    Attributes:
+        model: Base model id.
+        training_data: Where the plane finds the dataset: a file id (Mantle) or an S3 URI (native).
+        grader_arn: Lambda ARN of the grader, qualified with a published version.
+        hyperparameters: See :class:`RftHyperparameters`.
+        dataset_fingerprint: SHA-256 of the dataset's canonical bytes; part of the job's identity.
+        name: Job name, where the plane has names; empty derives one from the identity.
+        role_arn: Role the native plane assumes.
+        output_s3_uri: Where the native plane writes artefacts.
+        validation_data: S3 URI of a validation dataset (native plane).
+        tags: Tags of job and model (native plane).
+    """
+
+    model: str
+    training_data: str
+    grader_arn: str
+    hyperparameters: RftHyperparameters = field(default_factory=RftHyperparameters)
+    dataset_fingerprint: str = ""
+    name: str = ""
+    role_arn: str = ""
+    output_s3_uri: str = ""
+    validation_data: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def content_fingerprint(self) -> str:
+        """Fingerprint of everything that decides what is trained, and of nothing else (not the name, not the tags)."""
+        return fingerprint(
+            {
+                "model": self.model,
+                "data": self.dataset_fingerprint or self.training_data,
+                "validation": self.validation_data,
+                "grader": self.grader_arn,
+                "hyperparameters": self.hyperparameters,
+            }
+        )

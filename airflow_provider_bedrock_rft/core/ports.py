@@ -164,6 +164,10 @@ class ObjectStore(Protocol):
         """Store a file (multipart when large); returns the ETag. Nothing is visible before all of it is."""
         ...
 
+    def put_bytes(self, uri: str, data: bytes) -> str:
+        """Store ``data`` as one object, replacing what was there; returns the ETag."""
+        ...
+
     def get(self, uri: str) -> bytes:
         """The whole object."""
         ...

@@ -9,6 +9,7 @@
     │   ├── InvalidDataset         findings of severity error
     │   ├── InvalidGrader          the grader failed its trial, cannot be packaged, or is not pinned
     │   ├── InvalidJobSpec         a hyper-parameter or field the service would refuse
+    │   ├── InvalidScores          scores that cannot be compared: unmatched, doubled, missing, not finite
     │   └── InvalidPolicy          a promotion policy that contradicts itself
     ├── ServiceError               the service answered, or failed to
     │   ├── AccessDenied
@@ -82,6 +83,10 @@ class InvalidGrader(InvalidInput):
 
 class InvalidJobSpec(InvalidInput):
     """A hyper-parameter or field that the service would refuse."""
+
+
+class InvalidScores(InvalidInput):
+    """Scores that cannot be compared: unmatched, doubled, missing, not finite, or of other prompts."""
 
 
 class InvalidPolicy(InvalidInput):

@@ -337,3 +337,7 @@ class IntentStore(Protocol):
     def write(self, key: str, document: Mapping[str, object]) -> None:
         """Store the document durably before returning."""
         ...
+
+    def create(self, key: str, document: Mapping[str, object]) -> bool:
+        """Store the document unless there is one; true when it was stored. Of two at once, at most one wins."""
+        ...

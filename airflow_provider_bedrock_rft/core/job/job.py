@@ -23,9 +23,10 @@ class Job:
         finished_at: Epoch seconds, or ``None`` while it runs.
         tuned_model: Id or ARN of the result, empty until there is one.
         name: Job name, empty on planes without names.
+        token: The intent's token, where the plane gives it back; empty elsewhere.
         error_code: The service's code, empty when nothing failed.
         error_message: The service's sentence, empty when nothing failed.
-        hyperparameters: As the service reports them, under its own names.
+        hyperparameters: As the service reports them; those that we have a word for, under our word.
     """
 
     job_id: str
@@ -37,6 +38,7 @@ class Job:
     finished_at: float | None = None
     tuned_model: str = ""
     name: str = ""
+    token: str = ""
     error_code: str = ""
     error_message: str = ""
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)

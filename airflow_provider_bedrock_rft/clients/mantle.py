@@ -1,0 +1,151 @@
+"""The Mantle control plane over the openai SDK (2.44 and later, and 3.x).
+
+Replies are read as JSON, not as the SDK's models: those do not know a grader of type ``lambda``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_bedrock_rft.clients import mantle_wire as wire
+from airflow_provider_bedrock_rft.clients.translate import translated
+from airflow_provider_bedrock_rft.core.errors import ResourceConflict, ResourceNotFound
+from airflow_provider_bedrock_rft.core.ports import Capabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import openai
+
+    from airflow_provider_bedrock_rft.clients.config import ClientConfig
+    from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
+    from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
+    from airflow_provider_bedrock_rft.core.job.spec import JobSpec
+    from airflow_provider_bedrock_rft.core.ports import StoredFile
+
+PAGE_SIZE = 100
+_JOBS = "/fine_tuning/jobs"
+_CAPABILITIES = Capabilities(
+    plane="mantle",
+    has_events=True,
+    has_checkpoints=True,
+    has_idempotency_token=False,
+    has_job_names=False,
+    needs_deployment=False,
+    stores_files=True,
+)
+
+
+def new_openai_client(config: ClientConfig, token: Callable[[], str]) -> openai.OpenAI:
+    """A client of one Mantle endpoint that takes nothing from the environment: no key, URL, organisation or project."""
+    import openai
+
+    timeout = openai.Timeout(config.read_timeout_seconds, connect=config.connect_timeout_seconds)
+    client = openai.OpenAI(
+        base_url=config.mantle_base_url,
+        api_key=token,  # called for every request
+        timeout=timeout,
+        max_retries=config.max_retries,
+        http_client=None if config.verify is True else openai.DefaultHttpxClient(verify=config.verify, timeout=timeout),
+    )
+    client.organization = None
+    client.project = None
+    return client
+
+
+class MantleTraining:
+    """Files and fine-tuning jobs of Mantle, as a :class:`~airflow_provider_bedrock_rft.core.ports.TrainingService`."""
+
+    def __init__(self, client: openai.OpenAI, config: ClientConfig) -> None:
+        self._client = client
+        self._config = config
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Mantle has neither idempotency tokens nor job names, and needs no deployment."""
+        return _CAPABILITIES
+
+    def upload_file(self, path: Path, *, name: str) -> StoredFile:
+        """Stream a dataset to the file store; never repeated by itself."""
+        once = self._client.with_options(max_retries=0, timeout=self._config.upload_timeout_seconds)
+        with translated(f"Upload {path.name}"), path.open("rb") as stream:
+            # an open file is streamed; the SDK would read a Path into memory whole
+            reply = once.files.with_raw_response.create(file=(name, stream), purpose="fine-tune")
+            return wire.file_in(reply.http_response.json())
+
+    def find_file(self, *, name: str) -> StoredFile | None:
+        """The newest complete file of that name."""
+        pages = self._items("/files", f"List files to find {name}", purpose="fine-tune")
+        named = (item for item in pages if item.get("filename") == name and item.get("status") != "error")
+        return max((wire.file_in(item) for item in named), key=lambda file: file.created_at, default=None)
+
+    def delete_file(self, file_id: str) -> None:
+        """Remove a file; one that is gone already is no error."""
+        try:
+            with translated(f"Delete file {file_id}"):
+                self._client.delete(f"/files/{_quoted(file_id)}", cast_to=object)
+        except ResourceNotFound:
+            return
+
+    def create_job(self, spec: JobSpec, *, token: str) -> Job:
+        """Create a job with one request, never repeated here: Mantle would create another."""
+        once = self._client.with_options(max_retries=0, timeout=self._config.create_timeout_seconds)
+        body = wire.body_of(spec, token=token if self._config.identify_jobs else "")
+        with translated(f"Create a fine-tuning job of {spec.model}"):
+            reply: Any = once.post(_JOBS, body=body, cast_to=object)
+            return wire.job_in(reply)
+
+    def get_job(self, job_id: str) -> Job:
+        """The job as it is now."""
+        with translated(f"Get job {job_id}"):
+            reply: Any = self._client.get(f"{_JOBS}/{_quoted(job_id)}", cast_to=object)
+            return wire.job_in(reply)
+
+    def list_jobs(self, *, created_after: float) -> Iterator[Job]:
+        """Jobs created at or after that time; ends with the first page that has none."""
+        for page in self._pages(_JOBS, "List fine-tuning jobs"):
+            recent = [job for job in map(wire.job_in, page) if job.created_at >= created_after]
+            yield from recent
+            if not recent:
+                return
+
+    def cancel_job(self, job_id: str) -> None:
+        """Ask for the job to stop; one that has ended already is no error."""
+        try:
+            with translated(f"Cancel job {job_id}"):
+                self._client.post(f"{_JOBS}/{_quoted(job_id)}/cancel", cast_to=object)
+        except ResourceConflict:
+            return
+
+    def list_events(self, job_id: str) -> Iterator[JobEvent]:
+        """The job's events as the pages give them."""
+        return map(wire.event_in, self._items(f"{_JOBS}/{_quoted(job_id)}/events", f"List events of job {job_id}"))
+
+    def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:
+        """The job's checkpoints; none before training has started."""
+        path = f"{_JOBS}/{_quoted(job_id)}/checkpoints"
+        return (wire.checkpoint_in(item, job_id) for item in self._items(path, f"List checkpoints of job {job_id}"))
+
+    def _items(self, path: str, operation: str, **query: object) -> Iterator[dict[str, Any]]:
+        for page in self._pages(path, operation, **query):
+            yield from page
+
+    def _pages(self, path: str, operation: str, **query: object) -> Iterator[list[dict[str, Any]]]:
+        cursors: set[str] = set()
+        asked = {"limit": PAGE_SIZE, **query}
+        while True:
+            with translated(operation):
+                reply: Any = self._client.get(path, cast_to=object, options={"params": asked})
+                page = list(reply.get("data") or [])
+            yield page
+            last = str(page[-1].get("id") or "") if page else ""
+            if not reply.get("has_more") or not last or last in cursors:  # a repeated cursor would never end
+                return
+            cursors.add(last)
+            asked["after"] = last
+
+
+def _quoted(identifier: str) -> str:
+    return quote(identifier, safe="")

@@ -1,0 +1,149 @@
+"""The composition root: one configuration in, every port out, each built once and on first use."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_bedrock_rft.clients.config import ClientConfig
+    from airflow_provider_bedrock_rft.core.ports import (
+        FunctionService,
+        IntentStore,
+        ModelRuntime,
+        ObjectStore,
+        ParameterStore,
+        RoleService,
+        TrainingService,
+    )
+
+T = TypeVar("T")
+
+LAMBDA_READ_TIMEOUT_SECONDS = 910.0
+"""A function may run for 15 minutes before it answers."""
+
+
+class Session:
+    """Clients that share one identity. Safe to use from many threads: boto3 builds its clients one at a time here."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self._lock = RLock()
+        self._built: dict[str, Any] = {}
+
+    def client(self, service: str, *, read_timeout_seconds: float | None = None) -> Any:  # noqa: ANN401 - boto3's type
+        """The boto3 client of ``service``; one per service and read timeout.
+
+        Raises:
+            InvalidCredentials: There are none, or they cannot be used.
+        """
+        seconds = read_timeout_seconds or self.config.read_timeout_seconds
+        return self._once(f"client:{service}:{seconds}", lambda: self._new_client(service, seconds))
+
+    @property
+    def boto(self) -> Any:  # noqa: ANN401 - boto3 is not typed
+        """The boto3 session behind every client."""
+        return self._once("boto", self._new_boto_session)
+
+    @property
+    def training(self) -> TrainingService:
+        """The Mantle control plane."""
+        return self._once("training", self._new_mantle_training)
+
+    @property
+    def runtime(self) -> ModelRuntime:
+        """Inference with base models, tuned models and checkpoints."""
+        return self._once("runtime", self._new_mantle_runtime)
+
+    @property
+    def functions(self) -> FunctionService:
+        """Lambda."""
+        from airflow_provider_bedrock_rft.clients.functions import LambdaFunctions
+
+        return self._once(
+            "functions",
+            lambda: LambdaFunctions(self.client("lambda", read_timeout_seconds=LAMBDA_READ_TIMEOUT_SECONDS)),
+        )
+
+    @property
+    def roles(self) -> RoleService:
+        """IAM."""
+        from airflow_provider_bedrock_rft.clients.roles import IamRoles
+
+        return self._once("roles", lambda: IamRoles(self.client("iam"), self.client("sts")))
+
+    @property
+    def objects(self) -> ObjectStore:
+        """S3."""
+        from airflow_provider_bedrock_rft.clients.objects import S3Objects
+
+        return self._once("objects", lambda: S3Objects(self.client("s3")))
+
+    @property
+    def parameters(self) -> ParameterStore:
+        """SSM Parameter Store."""
+        from airflow_provider_bedrock_rft.clients.parameters import SsmParameters
+
+        return self._once("parameters", lambda: SsmParameters(self.client("ssm")))
+
+    def intents(self, uri: str) -> IntentStore:
+        """Intents kept in S3 below ``uri``."""
+        from airflow_provider_bedrock_rft.clients.intents import S3Intents
+
+        return self._once(f"intents:{uri}", lambda: S3Intents(self.client("s3"), uri))
+
+    def _once(self, name: str, build: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._built:
+                self._built[name] = build()
+            made: T = self._built[name]
+            return made
+
+    def _new_boto_session(self) -> Any:  # noqa: ANN401 - boto3 is not typed
+        from airflow_provider_bedrock_rft.clients.translate import translated
+
+        with translated("Get AWS credentials"):
+            if self.config.session_factory:
+                return self.config.session_factory()
+            import boto3
+
+            return boto3.session.Session(region_name=self.config.region)
+
+    def _new_client(self, service: str, read_timeout_seconds: float) -> Any:  # noqa: ANN401 - boto3 is not typed
+        from botocore.config import Config
+
+        from airflow_provider_bedrock_rft.clients.translate import translated
+
+        ours = Config(
+            connect_timeout=self.config.connect_timeout_seconds,
+            read_timeout=read_timeout_seconds,
+            retries={"mode": "standard", "total_max_attempts": self.config.max_retries + 1},
+        )
+        with translated(f"Connect to {service}"):
+            return self.boto.client(
+                service,
+                region_name=self.config.region,
+                endpoint_url=self.config.endpoint_for(service),
+                verify=self.config.verify,
+                config=ours.merge(self.config.botocore_config) if self.config.botocore_config else ours,
+            )
+
+    def _new_mantle_training(self) -> TrainingService:
+        from airflow_provider_bedrock_rft.clients.mantle import MantleTraining
+
+        return MantleTraining(self._mantle, self.config)
+
+    def _new_mantle_runtime(self) -> ModelRuntime:
+        from airflow_provider_bedrock_rft.clients.runtime import MantleRuntime
+
+        return MantleRuntime(self._mantle)
+
+    @property
+    def _mantle(self) -> Any:  # noqa: ANN401 - the SDK is imported late
+        from airflow_provider_bedrock_rft.clients.mantle import new_openai_client
+        from airflow_provider_bedrock_rft.clients.tokens import BearerTokens
+
+        tokens = self._once("tokens", lambda: BearerTokens(self.boto, self.config.region))
+        return self._once("mantle", lambda: new_openai_client(self.config, tokens.current))

@@ -69,13 +69,13 @@ def is_running(started: Started) -> bool:
 
 
 def stop(processes: Sequence[Started], *, patience_seconds: float = 15.0) -> None:
-    """Ask politely (SIGINT, which Airflow's components understand), wait, then kill each whole process group."""
+    """Ask politely (SIGTERM), wait, then kill each whole process group."""
     import psutil
 
     living = [started for started in processes if is_running(started)]
     family = [relative for started in living for relative in _family(started)]
     for started in living:
-        _signal_group(started, signal.SIGINT)
+        _signal_group(started, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(family, timeout=patience_seconds)
     for started in living:
         _signal_group(started, signal.SIGKILL)

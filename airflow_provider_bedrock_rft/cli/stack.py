@@ -67,6 +67,11 @@ class Stack:
         return f"http://{LOOPBACK}:{self.ports.api}"
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the processes of a stack that is up."""
+        return ("emulator", *COMPONENTS)
+
+    @property
     def api(self) -> AirflowApi:
         """A session with Airflow's API."""
         return AirflowApi(self.airflow_url, username=USERNAME, password=self.password)
@@ -75,6 +80,11 @@ class Stack:
         """True while that part's process lives."""
         started = self.processes.get(name)
         return started is not None and processes.is_running(started)
+
+    def start(self) -> None:
+        """Start everything, and wait until it serves."""
+        self.start_emulator()
+        self.start_airflow()
 
     def start_emulator(self) -> None:
         """Start the emulator on its port and data, and wait until it serves."""
@@ -167,6 +177,15 @@ class Stack:
         passwords = airflow_home / "passwords.json"
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({USERNAME: self.password}), encoding="utf-8")
+
+
+def example_dags() -> Path:
+    """The example DAGs that are installed with this package."""
+    import airflow_provider_bedrock_rft
+
+    package = Path(airflow_provider_bedrock_rft.__file__).parent
+    installed = package / "example_dags"
+    return installed if installed.is_dir() else package.parent / "example_dags"
 
 
 def open_stack(home: Path, dags: Path) -> Stack:

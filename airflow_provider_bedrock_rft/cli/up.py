@@ -1,0 +1,44 @@
+"""``bedrock-rft up``: the emulator and Airflow, left running."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_HOME = Path(".rft/stack")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--home", type=Path, default=DEFAULT_HOME, help="the folder of all it keeps (%(default)s)")
+    parser.add_argument("--dags", type=Path, default=None, help="folder of DAGs (default: the example DAGs)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start what does not run yet, and print where it is."""
+    from airflow_provider_bedrock_rft.cli.folder import claim
+    from airflow_provider_bedrock_rft.cli.laptop import prepare_buckets
+    from airflow_provider_bedrock_rft.cli.stack import USERNAME, example_dags, open_stack
+
+    home = args.home.resolve()
+    lock = claim(home)
+    if lock is None:
+        print(f"bedrock-rft: another command is using {home}.", file=sys.stderr)
+        return 1
+    stack = open_stack(home, (args.dags or example_dags()).resolve())
+    with lock:
+        if all(stack.is_running(name) for name in stack.parts):
+            print("It is running already.")
+        else:
+            stack.stop()
+            stack.start()
+        prepare_buckets(stack)
+    print(f"Airflow   {stack.airflow_url}   user {USERNAME}   password {stack.password}")
+    print(f"Emulator  {stack.emulator_url}   (Bedrock, S3, Lambda, IAM, STS, SSM, CloudWatch)")
+    print(f"Folder    {home}\nStop it with: bedrock-rft down --home {args.home}   (or: make down)")
+    return 0

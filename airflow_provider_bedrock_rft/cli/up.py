@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start what does not run yet, and print where it is."""
     from airflow_provider_bedrock_rft.cli.folder import claim
-    from airflow_provider_bedrock_rft.cli.laptop import prepare_buckets
+    from airflow_provider_bedrock_rft.cli.laptop import prepare_account
     from airflow_provider_bedrock_rft.cli.stack import USERNAME, example_dags, open_stack
 
     home = args.home.resolve()
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             stack.stop()
             stack.start()
-        prepare_buckets(stack)
+        prepare_account(stack)
     print(f"Airflow   {stack.airflow_url}   user {USERNAME}   password {stack.password}")
     print(f"Emulator  {stack.emulator_url}   (Bedrock, S3, Lambda, IAM, STS, SSM, CloudWatch)")
     print(f"Folder    {home}\nStop it with: bedrock-rft down --home {args.home}   (or: make down)")

@@ -1,0 +1,118 @@
+"""The check of a dataset: every finding in every file, each at its line, in one streaming pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_bedrock_rft.core.dataset.equality import Keys, findings_on_equality
+from airflow_provider_bedrock_rft.core.dataset.finding import Finding, FindingLog, Place, Severity, finding_at
+from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target, check_size
+from airflow_provider_bedrock_rft.core.dataset.scan import FileScan, scan_source
+from airflow_provider_bedrock_rft.core.dataset.source import TRAIN, Source
+from airflow_provider_bedrock_rft.core.errors import InvalidDataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What to check.
+
+    Attributes:
+        targets: The strictest of their rules applies.
+        max_prompt_tokens: A limit of the user's own on prompts.
+        max_kept_per_code: Findings kept of each code; all are counted.
+    """
+
+    targets: tuple[Target, ...] = (Target.MANTLE,)
+    max_prompt_tokens: int | None = None
+    max_kept_per_code: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """One file as it was checked; ``sha256`` is of its (uncompressed) bytes."""
+
+    path: str
+    split: str
+    n_records: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetReport:
+    """What a check found.
+
+    Attributes:
+        files: The files in the order given.
+        findings: By file, then by line.
+        counts: How many of each severity there are, those not kept included.
+        counts_by_code: Likewise of each code.
+    """
+
+    files: tuple[FileReport, ...]
+    findings: tuple[Finding, ...]
+    counts: Mapping[Severity, int]
+    counts_by_code: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def n_records(self) -> int:
+        """Records of the training files."""
+        return sum(file.n_records for file in self.files if file.split == TRAIN)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the first file's bytes."""
+        return self.files[0].sha256 if self.files else ""
+
+    @property
+    def has_errors(self) -> bool:
+        """True when the dataset must not be trained on."""
+        return self.counts.get(Severity.ERROR, 0) > 0
+
+    def raise_for_errors(self) -> None:
+        """Refuse a dataset with errors.
+
+        Raises:
+            InvalidDataset: Names the first error, and how many there are.
+        """
+        if not self.has_errors:
+            return
+        first = next(each for each in self.findings if each.severity is Severity.ERROR)
+        n_errors = self.counts[Severity.ERROR]
+        message = f"The dataset has {n_errors:,} error{'s' * (n_errors > 1)}; the first: {first}"
+        raise InvalidDataset(message, code=first.code, file=first.place.file, line=first.place.line, n_errors=n_errors)
+
+
+def check_dataset(sources: Sequence[Source], options: CheckOptions | None = None) -> DatasetReport:
+    """Check training sources, and leakage between them and the sources of other splits.
+
+    A fault in the data is a finding, never an exception; sources that cannot be read are findings too.
+    """
+    chosen = options or CheckOptions()
+    needs = Requirements.of(chosen.targets, max_prompt_tokens=chosen.max_prompt_tokens)
+    log = FindingLog(max_kept_per_code=chosen.max_kept_per_code)
+    scans = [scan_source(source, needs, log) for source in sources]
+    _check_sizes(scans, needs, log)
+    log.extend(findings_on_equality([scan.keys for scan in scans]))
+    files = tuple(
+        FileReport(path=scan.source.name, split=scan.source.split, n_records=scan.n_records, sha256=scan.sha256)
+        for scan in scans
+    )
+    return DatasetReport(
+        files=files, findings=log.sorted(), counts=dict(log.counts), counts_by_code=dict(log.counts_by_code)
+    )
+
+
+def _check_sizes(scans: Sequence[FileScan], needs: Requirements, log: FindingLog) -> None:
+    """Quotas hold for the training files together; a file without any record is always an error."""
+    readable = [scan for scan in scans if scan.was_read]
+    for scan in readable:
+        if not scan.n_records and not scan.n_refused:
+            log.add(finding_at(Place(file=scan.source.name), "empty-file", "The file holds no record."))
+    training = [scan for scan in readable if scan.source.split == TRAIN]
+    n_records = sum(scan.n_records + scan.n_refused for scan in training)
+    if n_records:
+        log.extend(check_size(n_records, needs, training[0].source.name))
+
+
+__all__ = ["CheckOptions", "DatasetReport", "FileReport", "Keys", "check_dataset"]

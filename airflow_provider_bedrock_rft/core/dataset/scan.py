@@ -1,0 +1,127 @@
+"""One pass over one source: notes become findings, records go where they are compared."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_provider_bedrock_rft.core.dataset.equality import Keys
+from airflow_provider_bedrock_rft.core.dataset.finding import FindingLog, Place, finding_at
+from airflow_provider_bedrock_rft.core.dataset.jsonl import examine_line
+from airflow_provider_bedrock_rft.core.dataset.lines import BOM, Block, ByteStream, read_blocks
+from airflow_provider_bedrock_rft.core.dataset.quota import Requirements
+from airflow_provider_bedrock_rft.core.dataset.source import Source
+from airflow_provider_bedrock_rft.core.errors import InvalidDataset
+
+if TYPE_CHECKING:
+    from airflow_provider_bedrock_rft.core.dataset.record import Record
+
+_BLANK = b" \t\r\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class FileScan:
+    """What is known of a source while, and after, it is read.
+
+    Attributes:
+        n_records: Sound records.
+        n_refused: Lines with an error.
+        was_read: False when the source could not be opened or is no text.
+    """
+
+    source: Source
+    needs: Requirements
+    log: FindingLog
+    keys: Keys
+    n_records: int = 0
+    n_refused: int = 0
+    sha256: str = ""
+    was_read: bool = True
+    _is_last_line_open: bool = field(default=False)
+
+    def take_block(self, block: Block) -> None:
+        """Examine each line of a block."""
+        if block.is_overlong:
+            self._note(block.first_line, "line-too-long", "The line is longer than 8 MiB.")
+            self.n_refused += 1
+            return
+        for number, line in block.lines():
+            self._take_line(number, line)
+
+    def _take_line(self, number: int, line: bytes) -> None:
+        body = self._without_mark(line) if number == 1 else line
+        if body.endswith(b"\r\n"):
+            self._note(number, "crlf", "The line ends in CR LF.")
+        text = body.strip(_BLANK)
+        if not text:
+            self._note(number, "blank-line", "The line is blank.")
+            return
+        examined = examine_line(text, self.needs)
+        place = Place(file=self.source.name, line=number)
+        for note in examined.notes:
+            code = note.code
+            if code == "malformed-json" and not line.endswith(b"\n"):
+                code = "truncated-line"
+            self.log.add(finding_at(place, code, note.message, field=note.field, severity=note.severity))
+        if examined.record is None:
+            self.n_refused += 1
+        else:
+            self._take_record(number, examined.record)
+
+    def _without_mark(self, line: bytes) -> bytes:
+        if line.startswith(BOM):
+            self._note(1, "bom", "The file opens with a UTF-8 byte order mark.")
+        return line.removeprefix(BOM)
+
+    def _take_record(self, number: int, record: Record) -> None:
+        self.n_records += 1
+        self.keys.add(number, record)
+
+    def _note(self, line: int, code: str, message: str) -> None:
+        self.log.add(finding_at(Place(file=self.source.name, line=line), code, message))
+
+
+class _HashingStream:
+    """Feeds what is read to SHA-256."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size)
+        self._digest.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+def scan_source(source: Source, needs: Requirements, log: FindingLog) -> FileScan:
+    """Read a source to its end, or to where it turns out to be no text."""
+    scan = FileScan(source=source, needs=needs, log=log, keys=Keys(file=source.name, split=source.split))
+    try:
+        with source.open() as stream:
+            hashing = _HashingStream(stream)
+            for block in read_blocks(hashing):
+                if block.first_line == 1 and (code := _not_text(block.data)):
+                    scan.was_read = False
+                    log.add(finding_at(Place(file=source.name), code, "The file does not hold lines of UTF-8 text."))
+                    break
+                scan.take_block(block)
+            scan.sha256 = hashing.hexdigest()
+    except InvalidDataset as error:
+        scan.was_read = False
+        code = str(error.details.get("code", "unreadable-file"))
+        log.add(finding_at(Place(file=source.name), code, error.message))
+    return scan
+
+
+def _not_text(data: bytes) -> str:
+    """The code of the finding when the first bytes of a file are no UTF-8 text, else empty."""
+    head = data[:4096]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(head) > 3 and head[1::2].count(0) > len(head) // 3):
+        return "utf16-file"
+    n_odd = sum(byte < 9 or 13 < byte < 32 for byte in head)
+    return "binary-file" if n_odd > max(8, len(head) // 20) and not head.lstrip(_BLANK + BOM).startswith(b"{") else ""

@@ -212,6 +212,7 @@ class FunctionVersion:
         description: Free text; we keep the source fingerprint in it.
         is_ready: Active, and its last update successful.
         config: How it runs.
+        failure: Why it is not, and will not become ready by waiting; empty otherwise.
     """
 
     arn: str
@@ -220,6 +221,7 @@ class FunctionVersion:
     description: str
     is_ready: bool
     config: FunctionConfig
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

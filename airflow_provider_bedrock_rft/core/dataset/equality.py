@@ -131,7 +131,7 @@ class _Places:
 
 
 def _joined(columns: Sequence[array[int]]) -> np.ndarray:
-    import numpy as np  # 0.1 s that only a check pays
+    import numpy as np  # noqa: PLC0415  # 0.1 s that only a check pays
 
     return np.concatenate(
         [np.frombuffer(column, dtype=np.int64) for column in columns if column] or [np.empty(0, np.int64)]

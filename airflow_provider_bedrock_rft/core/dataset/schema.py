@@ -88,7 +88,8 @@ def _notes_on_keys(value: Mapping[str, JSON]) -> Iterator[Note]:
     if "messages" in value:
         for key in ("role", "content"):
             if key in value:
-                yield Note(code="misplaced-key", field=key, message=f"{key!r} belongs inside a message.")
+                message = f"{key!r} belongs inside a message; here it is metadata."
+                yield Note(code="misplaced-key", field=key, message=message, severity=Severity.WARNING)
     metadata = value.get("metadata")
     if isinstance(metadata, dict) and "reference_answer" in metadata and "reference_answer" not in value:
         message = "reference_answer belongs to the record's top level, not into metadata."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from airflow_provider_bedrock_rft.core.codec import fingerprint, payload
 
@@ -35,6 +35,11 @@ class RftHyperparameters:
     reasoning_effort: str | None = None
     eval_interval: int | None = None
     extra: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    def given(self) -> dict[str, str | int | float | bool]:
+        """The hyper-parameters that are not left to the service, by name, the extra ones included."""
+        ours = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "extra"}
+        return {name: value for name, value in ours.items() if value is not None} | dict(self.extra)
 
 
 @payload("rft.job_spec")

@@ -1,0 +1,129 @@
+"""Evaluate a model with the deployed grader, and compare two evaluations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_bedrock_rft.core.codec import canonical_json, fingerprint
+from airflow_provider_bedrock_rft.core.errors import InvalidInput, InvalidScores
+from airflow_provider_bedrock_rft.core.evaluation.answer import prompt_fingerprint, read_lines
+from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
+from airflow_provider_bedrock_rft.core.evaluation.paired import compare as compare_scores
+from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun, ScoredCompletion, by_sample, summarize
+from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
+from airflow_provider_bedrock_rft.core.steps.answering import AnswerBook
+from airflow_provider_bedrock_rft.core.steps.grading import GradeBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_bedrock_rft.core.clock import Clock
+    from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
+    from airflow_provider_bedrock_rft.core.ports import FunctionService, ModelRuntime, ObjectStore
+
+_CANARY = 4
+"""Samples answered and graded before the rest, so that a broken grader is found before the bill."""
+
+
+def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
+    runtime: ModelRuntime,
+    functions: FunctionService,
+    objects: ObjectStore,
+    *,
+    model: str,
+    grader_arn: str,
+    records: Sequence[Record],
+    artifacts_uri: str,
+    clock: Clock,
+    settings: EvaluationSettings | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> EvaluationRun:
+    """Ask ``model`` for completions of every record and have the deployed grader score them.
+
+    Every completion and score is stored below ``artifacts_uri`` as it comes. A second call with the same model, prompts
+    and settings, by whatever worker, asks only for what is missing. ``on_progress`` gets completions answered and
+    wanted, from several threads.
+
+    Raises:
+        InvalidInput: No records, or two with the same id.
+        BudgetExceeded: More requests or tokens are needed than the settings allow; nothing was asked.
+        GraderFailure: The grader failed on more completions than the settings allow; the answers are kept.
+        ServiceError: What a repetition did not mend; the answers until then are kept.
+    """
+    settings = settings or EvaluationSettings()
+    _refuse_doubled(records)
+    n_wanted = len(records) * settings.completions_per_sample
+    book = AnswerBook(
+        runtime,
+        objects,
+        model=model,
+        uri=artifacts_uri,
+        settings=settings,
+        clock=clock,
+        on_progress=lambda n_answered: on_progress(n_answered, n_wanted),
+    )
+    book.refuse_over_budget(records)
+    grades = GradeBook(functions, objects, grader_arn=grader_arn, uri=artifacts_uri, settings=settings, clock=clock)
+    completions: list[ScoredCompletion] = []
+    for part in filter(None, (records[:_CANARY], records[_CANARY:])):
+        completions += grades.completions(book.answers(part))
+    uri = f"{artifacts_uri.rstrip('/')}/evaluations/{_run_id(model, grader_arn, records, settings)}.jsonl"
+    objects.put_bytes(uri, b"".join(canonical_json(one) + b"\n" for one in completions))
+    return summarize(
+        completions, model=model, grader_arn=grader_arn, uri=uri, settings=settings, n_requests=book.n_requests
+    )
+
+
+def load_completions(objects: ObjectStore, run: EvaluationRun) -> tuple[ScoredCompletion, ...]:
+    """The scored completions of a run, texts included."""
+    return tuple(read_lines(ScoredCompletion, objects.get(run.uri), source=run.uri))
+
+
+def load_scores(objects: ObjectStore, run: EvaluationRun) -> tuple[SampleScores, ...]:
+    """The scores of a run, from the payload or from the object store."""
+    return run.scores or by_sample(load_completions(objects, run))
+
+
+def compare_runs(
+    objects: ObjectStore,
+    baseline: EvaluationRun,
+    candidate: EvaluationRun,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two evaluations sample by sample.
+
+    Raises:
+        InvalidScores: They were graded by different graders, or on different prompts.
+    """
+    if baseline.grader_arn != candidate.grader_arn:
+        raise InvalidScores(
+            f"The baseline was graded by {baseline.grader_arn}, the candidate by {candidate.grader_arn}.",
+            action="Evaluate both with the same version of the grader; stored answers are not asked for again.",
+        )
+    if baseline.prompts_fingerprint != candidate.prompts_fingerprint and baseline.n_samples == candidate.n_samples:
+        raise InvalidScores(
+            "The two evaluations are of different prompts: the test set was changed.",
+            action="Evaluate both models on the same version of the test set.",
+        )
+    left, right = load_scores(objects, baseline), load_scores(objects, candidate)
+    return compare_scores(left, right, confidence=confidence, seed=seed)
+
+
+def _refuse_doubled(records: Sequence[Record]) -> None:
+    if not records:
+        raise InvalidInput("There are no records to evaluate on.", action="Give a held-out split that is not empty.")
+    seen: set[str] = set()
+    for record in records:
+        if record.record_id in seen:
+            raise InvalidInput(
+                f"Two records share the id {record.record_id!r}.", action="Remove the duplicate from the test set."
+            )
+        seen.add(record.record_id)
+
+
+def _run_id(model: str, grader_arn: str, records: Sequence[Record], settings: EvaluationSettings) -> str:
+    asked = sorted([record.record_id, prompt_fingerprint(record)] for record in records)
+    return fingerprint([settings.asking_fingerprint(model), settings.completions_per_sample, grader_arn, asked])[:16]

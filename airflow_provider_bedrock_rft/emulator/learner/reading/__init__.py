@@ -1,0 +1,1 @@
+"""What the policy sees of a prompt: sentences, quantities, formats, options, fields and spans. Never a reference."""

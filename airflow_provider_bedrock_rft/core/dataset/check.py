@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_bedrock_rft.core.dataset.equality import Keys, findings_on_equality
+from airflow_provider_bedrock_rft.core.dataset.deep import MAX_RECORDS, DeepOptions, DeepPass
+from airflow_provider_bedrock_rft.core.dataset.equality import findings_on_dominance, findings_on_equality
 from airflow_provider_bedrock_rft.core.dataset.finding import Finding, FindingLog, Place, Severity, finding_at
+from airflow_provider_bedrock_rft.core.dataset.language import LanguageProfile
+from airflow_provider_bedrock_rft.core.dataset.length import CountTokens
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target, check_size
 from airflow_provider_bedrock_rft.core.dataset.scan import FileScan, scan_source
+from airflow_provider_bedrock_rft.core.dataset.shapes import findings_on_shapes
 from airflow_provider_bedrock_rft.core.dataset.source import TRAIN, Source
 from airflow_provider_bedrock_rft.core.errors import InvalidDataset
 
@@ -20,11 +24,15 @@ class CheckOptions:
     Attributes:
         targets: The strictest of their rules applies.
         max_prompt_tokens: A limit of the user's own on prompts.
+        count_tokens: The target's tokenizer, where one is at hand offline.
+        deep: The second pass; ``None`` leaves it out.
         max_kept_per_code: Findings kept of each code; all are counted.
     """
 
     targets: tuple[Target, ...] = (Target.MANTLE,)
     max_prompt_tokens: int | None = None
+    count_tokens: CountTokens | None = None
+    deep: DeepOptions | None = field(default_factory=DeepOptions)
     max_kept_per_code: int = 100_000
 
 
@@ -47,12 +55,14 @@ class DatasetReport:
         findings: By file, then by line.
         counts: How many of each severity there are, those not kept included.
         counts_by_code: Likewise of each code.
+        language: What the training prompts are written in, when the second pass ran.
     """
 
     files: tuple[FileReport, ...]
     findings: tuple[Finding, ...]
     counts: Mapping[Severity, int]
     counts_by_code: Mapping[str, int] = field(default_factory=dict)
+    language: LanguageProfile | None = None
 
     @property
     def n_records(self) -> int:
@@ -91,16 +101,43 @@ def check_dataset(sources: Sequence[Source], options: CheckOptions | None = None
     chosen = options or CheckOptions()
     needs = Requirements.of(chosen.targets, max_prompt_tokens=chosen.max_prompt_tokens)
     log = FindingLog(max_kept_per_code=chosen.max_kept_per_code)
-    scans = [scan_source(source, needs, log) for source in sources]
+    scans = [scan_source(source, needs, log, chosen.count_tokens) for source in sources]
     _check_sizes(scans, needs, log)
     log.extend(findings_on_equality([scan.keys for scan in scans]))
+    training = [scan for scan in scans if scan.source.split == TRAIN]
+    log.extend(findings_on_shapes([scan.shapes for scan in training]))
+    log.extend(findings_on_dominance([scan.keys for scan in training]))
+    language = _look_deeper(scans, chosen.deep, needs, log)
     files = tuple(
         FileReport(path=scan.source.name, split=scan.source.split, n_records=scan.n_records, sha256=scan.sha256)
         for scan in scans
     )
     return DatasetReport(
-        files=files, findings=log.sorted(), counts=dict(log.counts), counts_by_code=dict(log.counts_by_code)
+        files=files,
+        findings=log.sorted(),
+        counts=dict(log.counts),
+        counts_by_code=dict(log.counts_by_code),
+        language=language,
     )
+
+
+def _look_deeper(
+    scans: Sequence[FileScan], options: DeepOptions | None, needs: Requirements, log: FindingLog
+) -> LanguageProfile | None:
+    """The second pass, unless it is not wanted or there are too many records for it."""
+    sources = [scan.source for scan in scans if scan.was_read]
+    if options is None or not sources:
+        return None
+    n_records = sum(scan.n_records for scan in scans)
+    if n_records > MAX_RECORDS:
+        message = (
+            f"Near duplicates, secrets, personal data and language: {n_records:,} records are over {MAX_RECORDS:,}."
+        )
+        log.add(finding_at(Place(file=sources[0].name), "check-skipped", message))
+        return None
+    deep = DeepPass(options=options, needs=needs, log=log)
+    deep.run(sources)
+    return deep.language.profile()
 
 
 def _check_sizes(scans: Sequence[FileScan], needs: Requirements, log: FindingLog) -> None:
@@ -113,6 +150,3 @@ def _check_sizes(scans: Sequence[FileScan], needs: Requirements, log: FindingLog
     n_records = sum(scan.n_records + scan.n_refused for scan in training)
     if n_records:
         log.extend(check_size(n_records, needs, training[0].source.name))
-
-
-__all__ = ["CheckOptions", "DatasetReport", "FileReport", "Keys", "check_dataset"]

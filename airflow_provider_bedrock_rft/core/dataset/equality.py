@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from airflow_provider_bedrock_rft.core.dataset.finding import Finding, Place, finding_at
+from airflow_provider_bedrock_rft.core.dataset.reference import DOMINANT_SHARE, MIN_RECORDS_FOR_SHARES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +83,22 @@ def findings_on_equality(files: Sequence[Keys]) -> Iterator[Finding]:
                     field="id",
                     other=id_places[first],
                 )
+
+
+def findings_on_dominance(files: Sequence[Keys]) -> Iterator[Finding]:
+    """A finding when nearly all records have one reference; it stands where that reference first does."""
+    references = _joined([keys.references for keys in files])
+    if len(references) < MIN_RECORDS_FOR_SHARES:
+        return
+    import numpy as np  # noqa: PLC0415
+
+    _, firsts, counts = np.unique(references, return_index=True, return_counts=True)
+    largest = int(counts.argmax())
+    share = int(counts[largest]) / len(references)
+    if share >= DOMINANT_SHARE and references[firsts[largest]] != reference_key(None):
+        place = _Places(files)[int(firsts[largest])]
+        message = f"{share:.0%} of the references equal this one."
+        yield finding_at(place, "dominant-reference", message, field="reference_answer")
 
 
 def _findings_on_group(group: Sequence[int], places: _Places, references: np.ndarray) -> Iterator[Finding]:

@@ -79,6 +79,15 @@ def read_numbered_records(stream: ByteStream, *, file: str = "dataset") -> Itera
             yield number, examined.record
 
 
+def sound_records(stream: ByteStream, needs: Requirements) -> Iterator[tuple[int, Record]]:
+    """The records without an error, with their line numbers; whatever else the stream holds is passed over."""
+    for block in read_blocks(stream):
+        for number, line in block.lines():
+            text = (line.removeprefix(BOM) if number == 1 else line).strip(b" \t\r\n")
+            if text and (record := examine_line(text, needs).record) is not None:
+                yield number, record
+
+
 def _refusal(place: Place, note: Note) -> InvalidDataset:
     finding = finding_at(place, note.code, note.message, field=note.field)
     message = f"{place}: {finding.code}: {finding.message}"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.dataset.equality import Keys
-from airflow_provider_bedrock_rft.core.dataset.finding import FindingLog, Place, finding_at
+from airflow_provider_bedrock_rft.core.dataset.finding import FindingLog, Note, Place, finding_at
 from airflow_provider_bedrock_rft.core.dataset.jsonl import examine_line
+from airflow_provider_bedrock_rft.core.dataset.length import CountTokens, notes_on_length
 from airflow_provider_bedrock_rft.core.dataset.lines import BOM, Block, ByteStream, read_blocks
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements
+from airflow_provider_bedrock_rft.core.dataset.reference import notes_on_reference_in_prompt
+from airflow_provider_bedrock_rft.core.dataset.shapes import Shapes, shape_of
 from airflow_provider_bedrock_rft.core.dataset.source import Source
 from airflow_provider_bedrock_rft.core.errors import InvalidDataset
 
@@ -34,11 +37,12 @@ class FileScan:
     needs: Requirements
     log: FindingLog
     keys: Keys
+    shapes: Shapes
+    count_tokens: CountTokens | None = None
     n_records: int = 0
     n_refused: int = 0
     sha256: str = ""
     was_read: bool = True
-    _is_last_line_open: bool = field(default=False)
 
     def take_block(self, block: Block) -> None:
         """Examine each line of a block."""
@@ -58,12 +62,9 @@ class FileScan:
             self._note(number, "blank-line", "The line is blank.")
             return
         examined = examine_line(text, self.needs)
-        place = Place(file=self.source.name, line=number)
         for note in examined.notes:
-            code = note.code
-            if code == "malformed-json" and not line.endswith(b"\n"):
-                code = "truncated-line"
-            self.log.add(finding_at(place, code, note.message, field=note.field, severity=note.severity))
+            is_cut = note.code == "malformed-json" and not line.endswith(b"\n") and text.startswith(b"{")
+            self._log_note(number, replace(note, code="truncated-line") if is_cut else note)
         if examined.record is None:
             self.n_refused += 1
         else:
@@ -77,6 +78,16 @@ class FileScan:
     def _take_record(self, number: int, record: Record) -> None:
         self.n_records += 1
         self.keys.add(number, record)
+        self.shapes.add(shape_of(record), number, number)
+        for note in notes_on_reference_in_prompt(record):
+            self._log_note(number, note)
+        if self.needs.max_prompt_tokens is not None:
+            for note in notes_on_length(record, self.needs.max_prompt_tokens, self.count_tokens):
+                self._log_note(number, note)
+
+    def _log_note(self, line: int, note: Note) -> None:
+        place = Place(file=self.source.name, line=line)
+        self.log.add(finding_at(place, note.code, note.message, field=note.field, severity=note.severity))
 
     def _note(self, line: int, code: str, message: str) -> None:
         self.log.add(finding_at(Place(file=self.source.name, line=line), code, message))
@@ -98,9 +109,18 @@ class _HashingStream:
         return self._digest.hexdigest()
 
 
-def scan_source(source: Source, needs: Requirements, log: FindingLog) -> FileScan:
+def scan_source(
+    source: Source, needs: Requirements, log: FindingLog, count_tokens: CountTokens | None = None
+) -> FileScan:
     """Read a source to its end, or to where it turns out to be no text."""
-    scan = FileScan(source=source, needs=needs, log=log, keys=Keys(file=source.name, split=source.split))
+    scan = FileScan(
+        source=source,
+        needs=needs,
+        log=log,
+        keys=Keys(file=source.name, split=source.split),
+        shapes=Shapes(file=source.name),
+        count_tokens=count_tokens,
+    )
     try:
         with source.open() as stream:
             hashing = _HashingStream(stream)

@@ -1,0 +1,1 @@
+"""REST-JSON services driven by botocore's own service models: routing, validation, serialisation."""

@@ -1,0 +1,129 @@
+"""The emulator as a process: ``python -m airflow_provider_bedrock_rft.emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from airflow_provider_bedrock_rft.emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_DEFAULT_FOLDER = Path(".bedrock-rft") / "emulator"
+_BACKLOG = 2048
+
+
+class CannotStart(Exception):
+    """The process cannot serve; the message is one sentence for the person who started it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; answers the exit status."""
+    logging.basicConfig(
+        level=os.environ.get("EMULATOR_LOG", "WARNING"), stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
+    )
+    try:
+        settings = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+        with listen(settings) as listener:
+            serve(settings, listener)
+    except CannotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def parse_arguments(arguments: Sequence[str]) -> Settings:
+    """The settings that a command line asks for."""
+    parser = argparse.ArgumentParser(prog="bedrock-rft emulator", description="Amazon Bedrock RFT, emulated locally.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes any free port")
+    parser.add_argument("--data-dir", type=Path, default=_DEFAULT_FOLDER, help="where all state is kept")
+    parser.add_argument("--seed", type=int, default=42, help="seed of jobs and answers that are given none")
+    parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds per real second")
+    parser.add_argument("--config", type=Path, help="JSON file with further settings: training, faults")
+    options = parser.parse_args(arguments)
+    if options.speed <= 0:
+        raise CannotStart(f"The speed must be positive, not {options.speed}.")
+    settings = Settings(
+        host=options.host,
+        port=options.port,
+        data_dir=options.data_dir.resolve(),
+        seed=options.seed,
+        speed=options.speed,
+    )
+    return settings if options.config is None else _configured(settings, options.config)
+
+
+def _configured(settings: Settings, path: Path) -> Settings:
+    try:
+        given = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        if unknown := sorted(set(given) - {"training", "faults"}):
+            raise CannotStart(f"{path}: there is no setting {unknown[0]!r}; there are training and faults.")
+        merged = {"data_dir": str(settings.data_dir), **given}
+        read = msgspec.convert(merged, Settings, dec_hook=lambda kind, value: kind(value))
+    except (OSError, msgspec.DecodeError) as error:
+        raise CannotStart(f"The configuration {path} cannot be used: {error}") from error
+    return replace(settings, training=read.training, faults=read.faults)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        CannotStart: the port is taken or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        why = getattr(error, "strerror", None) or str(error)
+        raise CannotStart(
+            f"The emulator cannot listen on {settings.host}:{settings.port} ({why}); choose another --port (0: any)."
+        ) from error
+    if settings.host not in _LOOPBACK:
+        sys.stderr.write(
+            f"Warning: listening on {settings.host}, which other machines can reach. The emulator runs uploaded code "
+            "and its keys are public: anyone who reaches this port can run programs here.\n"
+        )
+    return listener
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve on ``listener`` until a signal ends it."""
+    from airflow_provider_bedrock_rft.emulator.assembly import FolderInUse, run  # noqa: PLC0415 -- a bad command line is told at once
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # uvicorn raises its signals again when done; that is the end then
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    gc.freeze()
+
+    def announce() -> None:
+        sys.stdout.write(f"ready http://{shown}:{port}\n")
+        sys.stdout.flush()
+
+    try:
+        asyncio.run(run(settings, listener, f"http://{shown}:{port}", announce))
+    except FolderInUse as error:
+        raise CannotStart(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,252 @@
+"""Puts the parts together and runs them: the only place that knows all planes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from airflow_provider_bedrock_rft.emulator.answering import LocalAnswerer
+from airflow_provider_bedrock_rft.emulator.auth import Authenticator, KeyRing
+from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+from airflow_provider_bedrock_rft.emulator.control import Control
+from airflow_provider_bedrock_rft.emulator.faults import Faults
+from airflow_provider_bedrock_rft.emulator.functions.host import FunctionHost
+from airflow_provider_bedrock_rft.emulator.functions.invocation import FunctionNotFound
+from airflow_provider_bedrock_rft.emulator.invoking import LambdaFunctions
+from airflow_provider_bedrock_rft.emulator.mantle.account import DataRetention, Projects
+from airflow_provider_bedrock_rft.emulator.mantle.chat import Chat
+from airflow_provider_bedrock_rft.emulator.mantle.files import Files
+from airflow_provider_bedrock_rft.emulator.mantle.inference import Inference
+from airflow_provider_bedrock_rft.emulator.mantle.jobs import Jobs
+from airflow_provider_bedrock_rft.emulator.mantle.listener import PLANE, MantleListener
+from airflow_provider_bedrock_rft.emulator.mantle.models import Models
+from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
+from airflow_provider_bedrock_rft.emulator.mantle.responses import Responses
+from airflow_provider_bedrock_rft.emulator.server import Door, Receive, Scope, Send
+from airflow_provider_bedrock_rft.emulator.store import Store
+from airflow_provider_bedrock_rft.emulator.training.engine import Engine, TrainingEngine
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from airflow_provider_bedrock_rft.emulator.functions.catalogue import FunctionVersion
+    from airflow_provider_bedrock_rft.emulator.settings import Settings
+
+_KEEP_ALIVE_SECONDS = 75
+_GRACE_SECONDS = 3
+
+
+class FolderInUse(Exception):
+    """Another emulator has the data folder."""
+
+
+async def run(settings: Settings, listener: socket.socket, url: str, announce: Callable[[], None]) -> None:
+    """Serve until a signal comes. ``announce`` is called once requests are answered.
+
+    Raises:
+        FolderInUse: another process has the data folder.
+    """
+    with locked(settings.data_dir):
+        emulator = Emulator(settings, url)
+        server = make_server(emulator.door, emulator.connections, announce)
+        try:
+            emulator.engine.resume()
+            emulator.answerer.warm_up()
+            await server.serve(sockets=[listener])
+        finally:
+            await emulator.close()
+
+
+class Emulator:
+    """All parts of one emulator, wired up; nothing runs yet."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        folder = settings.data_dir
+        self.url = url
+        self.connections = Connections()
+        self.store = Store(folder / "state.db")
+        self._clock_note = folder / "clock.json"
+        self.clock = EmulatorClock(settings.speed, not_before=_read_time(self._clock_note))
+        self._faults = Faults(self.clock, settings.seed, settings.faults)
+        self.answerer = LocalAnswerer()
+        catalogue = NoFunctions()
+        self.host = FunctionHost(folder / "functions", lambda: self.url, catalogue)
+        functions = LambdaFunctions(self.host, catalogue)
+        self.engine = TrainingEngine(
+            Engine(
+                store=self.store,
+                functions=functions,
+                clock=self.clock,
+                disturbances=self._faults,
+                folder=folder,
+                listeners={PLANE: MantleListener(self.store, self.clock)},
+                slots=settings.training.slots,
+                worker_command=settings.worker_command,
+            )
+        )
+        control = Control(settings, self.clock, self._faults, self.engine)
+        self.door = Door(
+            mantle=self._mantle(settings, control, functions),
+            aws=_no_aws,
+            control=control,
+            faults=self._faults,
+            authenticator=Authenticator(KeyRing()),
+            clock=self.clock,
+            abort=self.connections.abort,
+            max_body_bytes=settings.max_upload_bytes,
+        )
+
+    def _mantle(self, settings: Settings, control: Control, functions: LambdaFunctions) -> MantlePlane:
+        store, clock, folder = self.store, self.clock, settings.data_dir
+        files = Files(store, clock, folder / "files")
+        models = Models(store)
+        inference = Inference(models, self.answerer, settings.seed)
+        jobs = Jobs(
+            store=store,
+            clock=clock,
+            files=files,
+            engine=self.engine,
+            functions=functions,
+            settings=lambda: control.training,
+            folder=folder,
+            seed=settings.seed,
+        )
+        return MantlePlane(
+            {
+                "files": files,
+                "fine_tuning": jobs,
+                "models": models,
+                "chat": Chat(inference, clock),
+                "responses": Responses(store, inference, clock),
+                "organization": Projects(store, clock),
+                "data_retention": DataRetention(store),
+            }
+        )
+
+    async def close(self) -> None:
+        """Stop everything; jobs go on when the folder is opened again."""
+        await self.engine.close()
+        await self.host.close()
+        self.answerer.close()
+        self.store.close()
+        self._clock_note.write_text(json.dumps({"now": self.clock.now()}))
+
+
+class Connections:
+    """Open connections by the address at their other end, so that one can be broken off."""
+
+    def __init__(self) -> None:
+        self._transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+    def opened(self, transport: asyncio.Transport) -> None:
+        """Remember a connection."""
+        self._transports[_peer(transport)] = transport
+
+    def closed(self, transport: asyncio.Transport) -> None:
+        """Forget a connection."""
+        self._transports.pop(_peer(transport), None)
+
+    def abort(self, scope: Scope) -> None:
+        """Break off the connection that a request came by, without a word."""
+        transport = self._transports.get(tuple(scope["client"] or ())[:2])
+        if transport is not None:
+            transport.abort()
+
+
+def make_server(door: Door, connections: Connections, announce: Callable[[], None]) -> uvicorn.Server:
+    """A server that tells when it serves, and whose connections can be broken off."""
+    config = uvicorn.Config(
+        door,
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    config.load()
+    protocol: Any = config.http_protocol_class
+
+    class Watched(protocol):  # type: ignore[misc]
+        """uvicorn's own protocol, which also tells of its connections."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            connections.opened(transport)
+            super().connection_made(transport)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connections.closed(self.transport)
+            super().connection_lost(exc)
+
+    class Announcing(uvicorn.Server):
+        """Says so when requests are answered."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            announce()
+
+    config.http_protocol_class = Watched
+    return Announcing(config)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Own the data folder.
+
+    Raises:
+        FolderInUse: another process does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            raise FolderInUse(
+                f"The data folder {folder} belongs to another emulator (process {lock.read().strip() or 'unknown'}); "
+                "stop that one, or choose another --data-dir."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _peer(transport: asyncio.Transport) -> tuple[str, int]:
+    host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+    return str(host), int(port)
+
+
+def _read_time(note: Path) -> float:
+    """The time at which the last process stopped: an accelerated clock must not run back at a restart."""
+    try:
+        return float(json.loads(note.read_text())["now"])
+    except (OSError, ValueError, KeyError):
+        return 0.0
+
+
+class NoFunctions:
+    """A catalogue without functions."""
+
+    def resolve(self, name_or_arn: str, qualifier: str | None, *, account: str, region: str) -> FunctionVersion:
+        """Never finds anything."""
+        del qualifier, account, region
+        raise FunctionNotFound(name_or_arn)
+
+    def code(self, function: FunctionVersion) -> bytes:
+        """There is none."""
+        raise FunctionNotFound(function.arn)
+
+
+async def _no_aws(scope: Scope, _receive: Receive, send: Send) -> None:
+    del scope
+    await send({"type": "http.response.start", "status": 501, "headers": []})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,278 @@
+"""The one door: every request comes in here, is disturbed if a fault says so, and goes to the plane it is for."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+from airflow_provider_bedrock_rft.emulator.auth import Authenticator, AuthError, Caller
+from airflow_provider_bedrock_rft.emulator.control import PREFIX, Control
+from airflow_provider_bedrock_rft.emulator.exchange import NOT_FOUND, Reply, Request, StreamReply, reply
+from airflow_provider_bedrock_rft.emulator.faults import HEADER, Faults, InvalidFault, Rule
+from airflow_provider_bedrock_rft.emulator.mantle.errors import error_reply
+
+if TYPE_CHECKING:
+    from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+    from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
+
+LOGGER = logging.getLogger(__name__)
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Abort = Callable[[Scope], None]
+
+_BEDROCK_SERVICES = {b"bedrock", b"bedrock-runtime", b"bedrock-mantle", b"bedrock-agent", b"bedrock-agent-runtime"}
+_OPENAI_CONTROL = ("/openai/v1/files", "/openai/v1/fine_tuning", "/openai/v1/models", "/openai/v1/batches")
+_TRUST_TOKEN_SECONDS = 5.0
+_MAX_TRUSTED = 1_024
+_KINDS = {429: "rate_limit_error", 401: "authentication_error", 403: "permission_error"}
+
+
+class BodyTooLarge(Exception):
+    """The request's body is larger than anything the service would take."""
+
+
+class Door:
+    """An ASGI application over all planes."""
+
+    def __init__(
+        self,
+        *,
+        mantle: MantlePlane,
+        aws: App,
+        control: Control,
+        faults: Faults,
+        authenticator: Authenticator,
+        clock: EmulatorClock,
+        abort: Abort,
+        max_body_bytes: int,
+    ) -> None:
+        self._mantle = mantle
+        self._aws = aws
+        self._control = control
+        self._faults = faults
+        self._authenticator = authenticator
+        self._clock = clock
+        self._abort = abort
+        self._max_body_bytes = max_body_bytes
+        self._trusted: dict[str, tuple[Caller, float]] = {}
+        self._prefix = f"req_{secrets.token_hex(6)}"
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request_id = f"{self._prefix}{next(self._numbers):010x}"
+        path: str = scope["path"]
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if path.startswith(PREFIX):
+            body = await read_body(receive, self._max_body_bytes)
+            await _send(send, await self._control.handle(scope["method"], path, body), request_id)
+            return
+        try:
+            fault = self._fault(scope["method"], path, headers)
+        except InvalidFault as error:
+            await _send(send, reply({"message": str(error)}, 400), request_id)
+            return
+        if fault is None:
+            await self._serve(scope, headers, receive, send, request_id)
+        else:
+            await self._disturb(fault, scope, headers, receive, send, request_id)
+
+    def _fault(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Rule | None:
+        header = headers.get(HEADER.encode())
+        if header is None and not self._faults.rules:
+            return None
+        return self._faults.for_request(method, path, None if header is None else header.decode("latin-1"))
+
+    async def _disturb(
+        self, fault: Rule, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, request_id: str
+    ) -> None:
+        await self._clock.sleep(self._faults.latency(fault))
+        if fault.reset == "before":
+            self._abort(scope)
+            return
+        if fault.status is not None:
+            await read_body(receive, self._max_body_bytes)
+            await _send(send, injected(fault, _service(headers)), request_id)
+            return
+        if fault.reset == "after":
+            await self._serve(scope, headers, receive, _swallow, request_id)
+            self._abort(scope)
+            return
+        if fault.cut_after is not None:
+            send = self._cutting(scope, send, fault.cut_after)
+        await self._serve(scope, headers, receive, send, request_id, stale_seconds=fault.stale_seconds)
+
+    def _cutting(self, scope: Scope, send: Send, n_chunks: int) -> Send:
+        n_sent = 0
+
+        async def cut(message: Message) -> None:
+            nonlocal n_sent
+            if message["type"] == "http.response.body" and n_sent >= n_chunks:
+                self._abort(scope)
+                return
+            n_sent += message["type"] == "http.response.body"
+            await send(message)
+
+        return cut
+
+    async def _serve(
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        *,
+        stale_seconds: float = 0.0,
+    ) -> None:
+        path: str = scope["path"]
+        service = _service(headers)
+        if service is not None and service not in _BEDROCK_SERVICES:
+            await self._aws(scope, receive, _identified(send, request_id))
+        elif path.startswith("/v1/"):
+            await self._serve_mantle(scope, headers, receive, send, request_id, stale_seconds)
+        elif path.startswith(_OPENAI_CONTROL):
+            await _send(send, NOT_FOUND, request_id)
+        elif service is not None or headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
+            await _send(send, not_there(scope["method"], path), request_id)
+        else:
+            await self._aws(scope, receive, _identified(send, request_id))
+
+    async def _serve_mantle(
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        stale_seconds: float,
+    ) -> None:
+        try:
+            body = await read_body(receive, self._max_body_bytes)
+            caller = self._caller(scope, headers, body)
+        except BodyTooLarge:
+            await _send(send, error_reply("The request is too large", status=413), request_id)
+            return
+        except AuthError as error:
+            kind = _KINDS.get(error.status, "invalid_request_error")
+            await _send(send, error_reply(error.message, status=error.status, code=error.code, kind=kind), request_id)
+            return
+        request = Request(
+            method=scope["method"],
+            path=scope["path"],
+            query=dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {},
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()},
+            body=body,
+            account=caller.account,
+            region=caller.region,
+            id=request_id,
+            stale_seconds=stale_seconds,
+        )
+        await _send(send, await self._handled(request), request_id)
+
+    async def _handled(self, request: Request) -> Reply | StreamReply:
+        try:
+            return await self._mantle.handle(request)
+        except Exception:
+            LOGGER.exception("%s %s broke", request.method, request.path)
+            return error_reply("Internal server error", status=500, kind="server_error", code="internal_error")
+
+    def _caller(self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> Caller:
+        """The caller; a bearer token that was good is trusted for a few seconds, which spares most of the work."""
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
+        now = time.monotonic()
+        trusted = self._trusted.get(authorization)
+        if trusted is not None and now < trusted[1]:
+            return trusted[0]
+        caller = self._authenticator.authenticate(scope, body)
+        if authorization[:7].lower() == "bearer ":
+            if len(self._trusted) >= _MAX_TRUSTED:
+                self._trusted.clear()
+            self._trusted[authorization] = (caller, now + _TRUST_TOKEN_SECONDS)
+        return caller
+
+
+def injected(fault: Rule, service: bytes | None) -> Reply:
+    """An injected error, in the words of the service that was asked."""
+    status = fault.status or 500
+    headers = tuple(fault.headers.items())
+    if service is None or service in _BEDROCK_SERVICES:
+        kind = _KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        answer = error_reply(fault.message, status=status, code=fault.code or None, kind=kind)
+        return Reply(body=answer.body, status=status, headers=headers)
+    code = fault.code or ("ThrottlingException" if status == 429 else "InternalServerException")
+    body = reply({"__type": code, "message": fault.message}).body
+    return Reply(body=body, status=status, headers=(*headers, ("x-amzn-errortype", code)))
+
+
+def not_there(method: str, path: str) -> Reply:
+    """An operation of Bedrock that is not emulated: never an empty success."""
+    answer = reply({"message": f"{method} {path} of Amazon Bedrock is not emulated."}, 501)
+    return Reply(body=answer.body, status=501, headers=(("x-amzn-errortype", "NotImplemented"),))
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        BodyTooLarge: it has more than ``limit`` bytes.
+    """
+    message = await receive()
+    if not message.get("more_body"):
+        return bytes(message.get("body", b""))
+    parts = [message.get("body", b"")]
+    size = len(parts[0])
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise BodyTooLarge
+    return b"".join(parts)
+
+
+async def _send(send: Send, answer: Reply | StreamReply, request_id: str) -> None:
+    head = [(b"x-request-id", request_id.encode())]
+    if isinstance(answer, StreamReply):
+        head += [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        async for chunk in answer.chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b""})
+        return
+    head.append((b"content-type", answer.content_type.encode()))
+    head.append((b"content-length", str(len(answer.body)).encode()))
+    head += [(name.encode(), value.encode()) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": head})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _identified(send: Send, request_id: str) -> Send:
+    async def with_id(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), (b"x-request-id", request_id.encode())]}
+        await send(message)
+
+    return with_id
+
+
+async def _swallow(_: Message) -> None:
+    return
+
+
+def _service(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The service a request is signed for, if it is signed in its header."""
+    scope = headers.get(b"authorization", b"").partition(b"Credential=")[2].split(b",", 1)[0].split(b"/")
+    return scope[-2] if len(scope) >= 5 else None

@@ -1,0 +1,58 @@
+"""What can be chosen when the emulator starts. Every undocumented constant of the service is a setting here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """How jobs train. Defaults are what one observed run of the service implies, where anything is known.
+
+    Durations are emulated seconds. ``event_layout`` says where the reference answer stands in the grader's event:
+    under ``metadata`` (documentation), at the ``top`` level (samples) or in ``both``.
+    ``grader_errors="zero"`` gives a sample whose grading failed the reward 0 instead of failing the job in the end.
+    """
+
+    slots: int = 2
+    group_size: int = 8
+    holdout_fraction: float = 0.1
+    max_holdout_records: int = 200
+    checkpoint_interval: int = 20
+    snapshot_interval: int = 5
+    min_records: int = 100
+    max_records: int = 20_000
+    validating_seconds: float = 0.05
+    queued_seconds: float = 0.05
+    step_seconds: float = 0.0
+    kl: float = 0.02
+    inner_steps: int = 2
+    max_completion_tokens: int | None = None
+    event_layout: Literal["both", "metadata", "top"] = "both"
+    wrap_string_reference: bool = True
+    grader_batch_size: int = 128
+    grader_payload_bytes: int = PAYLOAD_LIMIT_BYTES
+    grader_concurrency: int = 4
+    grader_retries: int = 2
+    grader_retry_seconds: float = 0.2
+    grader_errors: Literal["fail", "zero"] = "fail"
+    max_bad_steps: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One emulator process."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    data_dir: Path
+    seed: int = 42
+    speed: float = 1.0
+    max_upload_bytes: int = 512 * 1024 * 1024
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    faults: tuple[dict[str, object], ...] = ()
+    worker_command: tuple[str, ...] = ()

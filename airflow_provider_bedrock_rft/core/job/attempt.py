@@ -27,9 +27,9 @@ class Attempt:
         number: Counted from 1 within the key.
         token: Names the attempt to planes that take a token, and signs its claim on a job.
         spec: What is to be trained.
-        opened_at: When the intent was first written, epoch seconds by our clock.
+        opened_at: When the intent was written and its first request was about to be sent, epoch seconds by our clock.
         generation: The rerun it was opened in; a person's Clear starts another.
-        sent_at: When the latest request to create was about to be sent; ``None`` while no job can exist.
+        n_refused: Requests up to this number are known to have left no job behind.
         job_id: The job, once known.
         is_released: We asked for this job to stop: nothing attaches to it any more.
     """
@@ -40,7 +40,7 @@ class Attempt:
     spec: JobSpec
     opened_at: float
     generation: str = ""
-    sent_at: float | None = None
+    n_refused: int = 0
     job_id: str = ""
     is_released: bool = False
 
@@ -56,6 +56,20 @@ class Attempt:
         if not self.spec.name:
             return job_name(prefix=self.key.split("/", 1)[0], token=self.token)
         return self.spec.name if self.number == 1 else f"{self.spec.name[:58]}-{self.number}"
+
+
+@payload("rft.send")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """The right to send one request to create, which one process has.
+
+    Attributes:
+        number: Counted from 1 within the attempt; the first belongs to whoever opened the attempt.
+        sent_at: When the request was about to be sent, epoch seconds by our clock.
+    """
+
+    number: int
+    sent_at: float
 
 
 def answers_to(job: Job, attempt: Attempt, *, skew_seconds: float) -> bool:

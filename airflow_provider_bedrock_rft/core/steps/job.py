@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.errors import (
     ResourceConflict,
     ResourceNotFound,
+    RftError,
     ServiceError,
     SubmissionConflict,
     Throttled,
     TransientServiceError,
 )
-from airflow_provider_bedrock_rft.core.job.attempt import Attempt
+from airflow_provider_bedrock_rft.core.job.attempt import Attempt, Send
 from airflow_provider_bedrock_rft.core.job.job import Job
 from airflow_provider_bedrock_rft.core.job.status import Outcome, outcome_of
 from airflow_provider_bedrock_rft.core.job.submission import (
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.ports import IntentStore, TrainingService
 
 _DEFAULT_POLICY = SubmissionPolicy()
+
+STALL_SECONDS = 5.0
+"""Writing an intent takes less than this, unless the process was stopped meanwhile."""
 
 
 def submit_job(
@@ -82,8 +86,9 @@ def release_job(training: TrainingService, intents: IntentStore, *, key: str) ->
         return ""
     last = replace(attempts[-1], is_released=True)
     ledger.save(last)
-    if last.job_id:
-        training.cancel_job(last.job_id)
+    if not last.job_id or ledger.is_taken(last.job_id, last):
+        return ""
+    training.cancel_job(last.job_id)
     return last.job_id
 
 
@@ -103,87 +108,127 @@ class _Desk:
         self.ledger = ledger
         self.clock = clock
         self.policy = policy
+        self._right: Send | None = None
 
     def open(self, spec: JobSpec, *, number: int) -> Attempt:
         """Write the next intent down; when somebody was faster, theirs."""
         now = self.clock.now()
         fresh = Attempt.to_train(spec, key=self.ledger.key, number=number, generation=self.policy.generation, now=now)
-        return self.ledger.open(fresh)
+        attempt, self._right = self.ledger.open(fresh)
+        return attempt
 
     def job_of(self, attempt: Attempt, *, wanted: JobSpec) -> _Got | None:
         """The attempt's job; created only when the attempt is still about what is ``wanted``."""
-        if attempt.job_id:
+        if attempt.job_id and self._take(attempt.job_id, attempt):
             job = self._recorded(attempt)
             return _Got(job=job, how=_how_again(job)) if job else None
+        attempt = replace(attempt, job_id="")
         if attempt.spec.content_fingerprint() != wanted.content_fingerprint() or attempt.is_released:
-            return self._found(attempt)
-        return self._obtained(attempt)
+            return self._found(attempt, self.ledger.last_send(attempt))
+        return self._repeated(attempt) if self.training.capabilities.has_idempotency_token else self._obtained(attempt)
 
     def _recorded(self, attempt: Attempt) -> Job | None:
         try:
             return self.training.get_job(attempt.job_id)
         except ResourceNotFound:
-            if self.clock.now() < (attempt.sent_at or attempt.opened_at) + self.policy.settle_seconds:
+            if self.clock.now() < self.ledger.last_send(attempt).sent_at + self.policy.settle_seconds:
                 raise  # too young to be gone
             return None
 
-    def _found(self, attempt: Attempt) -> _Got | None:
-        if attempt.sent_at is None:
-            return None
-        job = find_job(self.training, self.ledger, attempt, clock=self.clock, policy=self.policy)
-        if job is None or not self._take(job, attempt):
-            return None
-        return _Got(job=job, how=How.FOUND)
+    def _repeated(self, attempt: Attempt) -> _Got:
+        """Ask until there is an answer: the plane makes one job of all requests with the attempt's token."""
+        for n_sent in range(1, self.policy.max_sends):
+            try:
+                return self._created(attempt, n_sent)
+            except TransientServiceError:  # noqa: PERF203 - each request has its own
+                self.clock.sleep(self.policy.look_seconds * n_sent)
+        return self._created(attempt, self.policy.max_sends)
 
     def _obtained(self, attempt: Attempt) -> _Got:
         """Search where a job may exist, then ask for one."""
-        failure: ServiceError | None = None
-        for n_sent in range(1, self.policy.max_sends + 1):
-            if not self._is_repeatable and (got := self._found(attempt)):
-                return got
-            attempt = self.ledger.save(replace(attempt, sent_at=self.clock.now()))
+        failure: RftError | None = None
+        for _ in range(self.policy.max_sends):
+            right = self._job_or_right(attempt)
+            if isinstance(right, _Got):
+                return right
+            if right is None:
+                continue
             try:
-                job = self._create(attempt)
+                return self._created(attempt, right.number)
+            except SubmissionConflict as error:
+                failure = error
             except TransientServiceError as error:
                 failure = error
-                attempt = self._after(error, attempt, n_sent)
-            except ServiceError:
-                self.ledger.save(replace(attempt, sent_at=None))  # refused: no job can exist
-                raise
-            else:
-                if self._take(job, attempt):
-                    return _Got(job=job, how=How.CREATED)
-        if got := self._found(attempt):
-            return got
-        raise failure or _snatched(attempt)
+                attempt = self._after(error, attempt, right)
+        got = self._found(attempt, self.ledger.last_send(attempt))
+        if got is None:
+            raise failure or _snatched(attempt)
+        return got
 
-    @property
-    def _is_repeatable(self) -> bool:
-        return self.training.capabilities.has_idempotency_token
+    def _job_or_right(self, attempt: Attempt) -> _Got | Send | None:
+        """The job, if one comes to light; else the right to send one request, ``None`` when another process has it."""
+        send, self._right = self._right, None
+        if send is None:
+            last = self.ledger.last_send(attempt)
+            if got := self._found(attempt, last):
+                return got
+            send = self.ledger.reserve(attempt, last.number + 1, now=self.clock.now())
+        return None if send is None or self._was_stalled(send) else send
 
-    def _create(self, attempt: Attempt) -> Job:
+    def _was_stalled(self, send: Send) -> bool:
+        """True when another process may have searched in vain and sent by now: a paused worker that wakes up late."""
+        return self.clock.now() - send.sent_at > max(STALL_SECONDS, self.policy.settle_seconds / 4)
+
+    def _found(self, attempt: Attempt, last: Send) -> _Got | None:
+        if last.number <= attempt.n_refused:
+            return None
+        job = self._search(attempt, until=last.sent_at + self.policy.settle_seconds)
+        return _Got(job=job, how=How.FOUND) if job else None
+
+    def _search(self, attempt: Attempt, *, until: float) -> Job | None:
+        def take(job: Job) -> bool:
+            return self._take(job.job_id, attempt)
+
+        return find_job(self.training, attempt, until=until, take=take, clock=self.clock, policy=self.policy)
+
+    def _created(self, attempt: Attempt, number: int) -> _Got:
+        job = self._create(attempt, number)
+        if not self._take(job.job_id, attempt):
+            raise _snatched(attempt)
+        return _Got(job=job, how=How.CREATED)
+
+    def _create(self, attempt: Attempt, number: int) -> Job:
         named = self.training.capabilities.has_job_names
         spec = replace(attempt.spec, name=attempt.job_name) if named else attempt.spec
         try:
             return self.training.create_job(spec, token=attempt.token)
-        except ResourceConflict:
-            ours = named and find_job(self.training, self.ledger, attempt, clock=self.clock, policy=self.policy)
-            if not ours:
-                raise  # somebody else's job has the name
+        except TransientServiceError:
+            raise
+        except ServiceError as error:
+            has_name = named and isinstance(error, ResourceConflict)
+            ours = self._search(attempt, until=self.clock.now()) if has_name else None
+            if ours is None:  # refused, or somebody else's job has the name: no job of ours can exist
+                self.ledger.save(replace(attempt, n_refused=number))
+                raise
             return ours
 
-    def _after(self, error: TransientServiceError, attempt: Attempt, n_sent: int) -> Attempt:
+    def _after(self, error: TransientServiceError, attempt: Attempt, send: Send) -> Attempt:
         """Pause where nothing was created; elsewhere the search that follows is the pause."""
-        nothing_sent = isinstance(error, Throttled) or error.details.get("request_sent") is False
-        if nothing_sent or self._is_repeatable:
-            self.clock.sleep(self.policy.look_seconds * n_sent)
-        return self.ledger.save(replace(attempt, sent_at=None)) if nothing_sent else attempt
+        if not isinstance(error, Throttled) and error.details.get("request_sent") is not False:
+            return attempt
+        self.clock.sleep(self.policy.look_seconds * send.number)
+        return self.ledger.save(replace(attempt, n_refused=send.number))
 
-    def _take(self, job: Job, attempt: Attempt) -> bool:
-        if not self.ledger.claim(job.job_id, attempt):
+    def _take(self, job_id: str, attempt: Attempt) -> bool:
+        """Write the job down, then claim it; undone when another attempt was faster."""
+        if self.ledger.is_taken(job_id, attempt):
             return False
-        self.ledger.save(replace(attempt, job_id=job.job_id))
-        return True
+        if attempt.job_id != job_id:
+            self.ledger.save(replace(attempt, job_id=job_id))
+        if self.ledger.claim(job_id, attempt):
+            return True
+        self.ledger.save(replace(attempt, job_id=""))
+        return False
 
 
 def _how_again(job: Job) -> How:

@@ -34,7 +34,7 @@ def payload(kind: str, *, version: int = 1) -> Callable[[type[T]], type[T]]:
 def dump(value: object) -> dict[str, object]:
     """The JSON-serialisable form of a registered payload."""
     kind, version = _REGISTERED[type(value)]
-    fields = cast("dict[str, object]", msgspec.to_builtins(value, str_keys=True))
+    fields = cast("dict[str, object]", msgspec.to_builtins(value, str_keys=True, enc_hook=_plain))
     return {"kind": kind, "version": version, **fields}
 
 
@@ -69,9 +69,16 @@ def _fields_of(data: object, kind: str) -> Mapping[str, object]:
 
 def canonical_json(value: object) -> bytes:
     """The one JSON text of ``value``: keys sorted, no white space, UTF-8."""
-    return msgspec.json.encode(msgspec.to_builtins(value, str_keys=True), order="sorted")
+    return msgspec.json.encode(msgspec.to_builtins(value, str_keys=True, enc_hook=_plain), order="sorted")
 
 
 def fingerprint(value: object) -> str:
     """SHA-256 of the canonical JSON, in hex: equal values have equal fingerprints, whoever computes them."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def _plain(value: object) -> object:
+    """The builtin behind a subclass of ``str`` such as an identifier."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise NotImplementedError(f"{type(value).__name__} has no JSON form.")

@@ -26,6 +26,7 @@ RULES: dict[str, Rule] = {
     "empty-file": Rule("error", "the file holds no record", "Check the query or export that wrote it."),
     "binary-file": Rule("error", "the file is not text", "Give JSONL, CSV or Parquet under its own extension."),
     "utf16-file": Rule("error", "the file is UTF-16", "Save it as UTF-8 without a byte order mark."),
+    "missing-column": Rule("error", "a table lacks a named column", "Correct the column mapping."),
     "changed-while-read": Rule("error", "the source changed during the check", "Check again once it is complete."),
     "compression-bomb": Rule("error", "a small file unpacks to an absurd size", "Do not trust this file."),
     "bom": Rule("warning", "a byte order mark opens the file", "Remove it: --fix does."),
@@ -79,7 +80,9 @@ RULES: dict[str, Rule] = {
     "mixed-reference": Rule("warning", "references of different shape", "Give all the shape most have."),
     "mixed-metadata": Rule("warning", "a metadata key with different types", "Give the key one type."),
     # between records
-    "duplicate-record": Rule("warning", "the same prompt and reference again", "Keep one: --fix does."),
+    "duplicate-record": Rule(
+        "warning", "the same prompt and reference again", "Keep one: --fix does, if nothing else differs."
+    ),
     "near-duplicate": Rule("warning", "almost the same prompt again", "Keep the better one."),
     "conflicting-reference": Rule("error", "the same prompt with another reference", "Find out which is right."),
     "duplicate-id": Rule("error", "the same id again", "Give every record an id of its own."),

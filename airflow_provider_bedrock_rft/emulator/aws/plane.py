@@ -1,0 +1,200 @@
+"""The AWS plane: one ASGI application for every service that the pipeline calls beside Bedrock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_bedrock_rft.emulator.auth import (
+    Authenticator,
+    AuthError,
+    Caller,
+    error_reply,
+    protocol_of,
+)
+from airflow_provider_bedrock_rft.emulator.aws import identity, objects
+from airflow_provider_bedrock_rft.emulator.aws.catalogue import MountedFunctions, find_key
+from airflow_provider_bedrock_rft.emulator.aws.chunked import BrokenChunks, plain
+from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi
+from airflow_provider_bedrock_rft.emulator.aws.logs import write_function_log
+from airflow_provider_bedrock_rft.emulator.aws.mounted import MountedAws, NotImplementedHere
+from airflow_provider_bedrock_rft.emulator.aws.operations import SERVICES, is_supported, name_of
+from airflow_provider_bedrock_rft.emulator.aws.wire import (
+    AwsReply,
+    AwsRequest,
+    read_body,
+    request_of,
+    send_reply,
+)
+from airflow_provider_bedrock_rft.emulator.functions import FunctionHost, HostLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from airflow_provider_bedrock_rft.emulator.aws.wire import Receive, Send
+    from airflow_provider_bedrock_rft.emulator.functions import FunctionVersion
+
+log = logging.getLogger(__name__)
+
+_INVOCATIONS = frozenset({"Invoke", "InvokeAsync"})
+SESSION_SECONDS = 12 * 3600
+
+
+class AwsPlane:
+    """S3, IAM, STS, Lambda, SSM, CloudWatch, Logs, SNS, SQS and EventBridge, with all acknowledged writes on disk.
+
+    There is one at a time in a process, for the mounted implementation keeps its state in modules. ``endpoint``
+    tells the emulator's own address; ``now`` is emulated time.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        authenticator: Authenticator,
+        *,
+        endpoint: Callable[[], str],
+        now: Callable[[], float],
+        seed: int = 0,
+        limits: HostLimits | None = None,
+    ) -> None:
+        self._root = root.resolve()
+        self._authenticator = authenticator
+        self._now = now
+        self._seed = seed
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aws")
+        self.catalogue = MountedFunctions()
+        self.functions = FunctionHost(
+            self._root / "functions",
+            endpoint,
+            self.catalogue,
+            limits=limits,
+            now=now,
+            credentials=self._function_credentials,
+            write_log=self._write_function_log,
+        )
+        self._invoke = InvokeApi(self.functions, self.catalogue)
+        self._mounted: MountedAws | None = None
+        authenticator.keys.add_source(find_key)
+
+    async def open(self) -> None:
+        """Bring back what was acknowledged before the last stop. Must come before the first request."""
+        folder = self._root / "aws"
+        folder.mkdir(parents=True, exist_ok=True)
+        loop = asyncio.get_running_loop()
+        self._mounted = await loop.run_in_executor(self._thread, self._mount, folder)
+
+    async def close(self) -> None:
+        """Stop functions and let go of files."""
+        await self._invoke.close()
+        await self.functions.close()
+        if self._mounted is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._mounted.close)
+        self._thread.shutdown()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, whoever it is from."""
+        body = await read_body(receive)
+        request = request_of(scope, body)
+        try:
+            caller = self._authenticator.authenticate(scope, body)
+            reply = await self.answer(plain(request), caller)
+        except AuthError as error:
+            reply = _error_for("", request, error.status, error.code, error.message)
+        except BrokenChunks as error:
+            reply = _error_for("s3", request, 400, "IncompleteBody", str(error))
+        await send_reply(send, reply, without_body=request.method == "HEAD")
+
+    async def answer(self, request: AwsRequest, caller: Caller) -> AwsReply:
+        """The reply to a request whose sender is known and whose body is plain."""
+        service = caller.service
+        operation = name_of(service, request) if service in SERVICES else f"{request.method} {request.raw_path}"
+        if service == "lambda" and operation in _INVOCATIONS:
+            return await self._invoke.answer(request, caller)
+        if service == "sts" and operation in identity.OPERATIONS:
+            return identity.answer(operation, request, caller, self._authenticator.keys, now=self._now())
+        if not is_supported(service, operation, request):
+            return _not_implemented(service, operation, request)
+        try:
+            return await self._perform(request, caller, operation)
+        except NotImplementedHere:
+            return _not_implemented(service, operation, request)
+        except Exception as error:  # the mounted implementation may raise anything
+            log.exception("%s %s failed", service, operation)
+            return _error_for(service, request, 500, "InternalFailure", f"{operation}: {error!r}")
+
+    def read_object(self, account: str, bucket: str, key: str) -> bytes | None:
+        """The newest version of an object, or None."""
+        return objects.read_object(account, bucket, key)
+
+    async def write_object(
+        self, account: str, bucket: str, key: str, body: bytes, *, content_type: str = "application/octet-stream"
+    ) -> None:
+        """Store an object; on disk when this returns.
+
+        Raises:
+            LookupError: There is no such bucket.
+        """
+        caller = Caller(
+            account=account,
+            region="us-east-1",
+            access_key_id="EMULATOR",
+            principal_arn=f"arn:aws:iam::{account}:root",
+            service="s3",
+            user_id=account,
+        )
+        reply = await self._perform(objects.put_request(bucket, key, body, content_type), caller, "PutObject")
+        if reply.status >= 400:
+            raise LookupError(f"s3://{bucket}/{key} cannot be written: {reply.body.decode(errors='replace')}")
+
+    async def _perform(self, request: AwsRequest, caller: Caller, operation: str) -> AwsReply:
+        assert self._mounted is not None, "open() comes first"  # noqa: S101
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._mounted.perform, request, caller, operation)
+
+    def _mount(self, folder: Path) -> MountedAws:
+        mounted = MountedAws(folder, now=self._now, seed=self._seed)
+        mounted.replay()
+        return mounted
+
+    def _function_credentials(self, function: FunctionVersion) -> Mapping[str, str]:
+        role = function.role.rpartition("/")[2]
+        session = self._authenticator.keys.issue_session(
+            function.account,
+            f"arn:aws:sts::{function.account}:assumed-role/{role}/{function.name}",
+            user_id=f"AROALOCALEMULATOR:{function.name}",
+            expires_at=None,
+            now=self._now(),
+        )
+        return {
+            "AWS_ACCESS_KEY_ID": session.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": session.secret,
+            "AWS_SESSION_TOKEN": session.session_token or "",
+        }
+
+    def _write_function_log(self, function: FunctionVersion, stream: str, lines: list[str]) -> None:
+        now = self._now()
+        self._thread.submit(write_function_log, function, stream, lines, now=now)
+
+
+def _not_implemented(service: str, operation: str, request: AwsRequest) -> AwsReply:
+    message = f"{service or 'unknown service'} {operation} is not implemented by the emulator."
+    return _error_for(service, request, 501, "NotImplemented", message)
+
+
+def _error_for(service: str, request: AwsRequest, status: int, code: str, message: str) -> AwsReply:
+    marks = {name.encode(): value.encode("latin-1") for name, value in request.headers}
+    if not service:
+        service = _service_named_in(request.header("authorization"))
+    protocol = protocol_of(service, request.raw_path, marks)
+    error = error_reply(protocol, status=status, code=code, message=message, request_id=str(uuid.uuid4()))
+    headers = tuple((name.decode(), value.decode("latin-1")) for name, value in error.headers)
+    return AwsReply(status=error.status, headers=headers, body=error.body)
+
+
+def _service_named_in(authorization: str) -> str:
+    parts = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    return parts[-2] if len(parts) >= 5 else ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GROUPS = {
+    "compare": "compare two sets of scores and decide: promote, hold or reject",
     "emulator": "run the embedded stand-in for Bedrock and the AWS services around it",
 }
 """Command group → one-line help, in the order of the pipeline."""

@@ -12,11 +12,10 @@ import uvicorn
 
 from airflow_provider_bedrock_rft.emulator.answering import LocalAnswerer
 from airflow_provider_bedrock_rft.emulator.auth import Authenticator, KeyRing
+from airflow_provider_bedrock_rft.emulator.aws.plane import AwsPlane
 from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
 from airflow_provider_bedrock_rft.emulator.control import Control
 from airflow_provider_bedrock_rft.emulator.faults import Faults
-from airflow_provider_bedrock_rft.emulator.functions.host import FunctionHost
-from airflow_provider_bedrock_rft.emulator.functions.invocation import FunctionNotFound
 from airflow_provider_bedrock_rft.emulator.invoking import LambdaFunctions
 from airflow_provider_bedrock_rft.emulator.mantle.account import DataRetention, Projects
 from airflow_provider_bedrock_rft.emulator.mantle.chat import Chat
@@ -27,7 +26,7 @@ from airflow_provider_bedrock_rft.emulator.mantle.listener import PLANE, MantleL
 from airflow_provider_bedrock_rft.emulator.mantle.models import Models
 from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
 from airflow_provider_bedrock_rft.emulator.mantle.responses import Responses
-from airflow_provider_bedrock_rft.emulator.server import Door, Receive, Scope, Send
+from airflow_provider_bedrock_rft.emulator.server import Door, Scope
 from airflow_provider_bedrock_rft.emulator.store import Store
 from airflow_provider_bedrock_rft.emulator.training.engine import Engine, TrainingEngine
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from airflow_provider_bedrock_rft.emulator.functions.catalogue import FunctionVersion
     from airflow_provider_bedrock_rft.emulator.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 75
@@ -58,6 +56,7 @@ async def run(settings: Settings, listener: socket.socket, url: str, announce: C
         emulator = Emulator(settings, url)
         server = make_server(emulator.door, emulator.connections, announce)
         try:
+            await emulator.aws.open()
             emulator.engine.resume()
             emulator.answerer.warm_up()
             await server.serve(sockets=[listener])
@@ -70,16 +69,15 @@ class Emulator:
 
     def __init__(self, settings: Settings, url: str) -> None:
         folder = settings.data_dir
-        self.url = url
         self.connections = Connections()
         self.store = Store(folder / "state.db")
         self._clock_note = folder / "clock.json"
         self.clock = EmulatorClock(settings.speed, not_before=_read_time(self._clock_note))
         self._faults = Faults(self.clock, settings.seed, settings.faults)
         self.answerer = LocalAnswerer()
-        catalogue = NoFunctions()
-        self.host = FunctionHost(folder / "functions", lambda: self.url, catalogue)
-        functions = LambdaFunctions(self.host, catalogue)
+        authenticator = Authenticator(KeyRing())
+        self.aws = AwsPlane(folder, authenticator, endpoint=lambda: url, now=self.clock.now, seed=settings.seed)
+        functions = LambdaFunctions(self.aws.functions, self.aws.catalogue)
         self.engine = TrainingEngine(
             Engine(
                 store=self.store,
@@ -95,10 +93,10 @@ class Emulator:
         control = Control(settings, self.clock, self._faults, self.engine)
         self.door = Door(
             mantle=self._mantle(settings, control, functions),
-            aws=_no_aws,
+            aws=self.aws,
             control=control,
             faults=self._faults,
-            authenticator=Authenticator(KeyRing()),
+            authenticator=authenticator,
             clock=self.clock,
             abort=self.connections.abort,
             max_body_bytes=settings.max_upload_bytes,
@@ -134,7 +132,7 @@ class Emulator:
     async def close(self) -> None:
         """Stop everything; jobs go on when the folder is opened again."""
         await self.engine.close()
-        await self.host.close()
+        await self.aws.close()
         self.answerer.close()
         self.store.close()
         self._clock_note.write_text(json.dumps({"now": self.clock.now()}))
@@ -231,22 +229,3 @@ def _read_time(note: Path) -> float:
         return float(json.loads(note.read_text())["now"])
     except (OSError, ValueError, KeyError):
         return 0.0
-
-
-class NoFunctions:
-    """A catalogue without functions."""
-
-    def resolve(self, name_or_arn: str, qualifier: str | None, *, account: str, region: str) -> FunctionVersion:
-        """Never finds anything."""
-        del qualifier, account, region
-        raise FunctionNotFound(name_or_arn)
-
-    def code(self, function: FunctionVersion) -> bytes:
-        """There is none."""
-        raise FunctionNotFound(function.arn)
-
-
-async def _no_aws(scope: Scope, _receive: Receive, send: Send) -> None:
-    del scope
-    await send({"type": "http.response.start", "status": 501, "headers": []})
-    await send({"type": "http.response.body", "body": b""})

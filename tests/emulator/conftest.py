@@ -54,11 +54,11 @@ class EmulatorProcess:
         self._process = None
         return status
 
-    def token(self, *, region: str = REGION, key: str = KEY, secret: str = SECRET, seconds: int = 3600) -> str:
+    def token(self, *, region: str = REGION, key: str = KEY, secret: str = SECRET) -> str:
         from aws_bedrock_token_generator import BedrockTokenGenerator
         from botocore.credentials import Credentials
 
-        return str(BedrockTokenGenerator().get_token(Credentials(key, secret), region, seconds))
+        return str(BedrockTokenGenerator().get_token(Credentials(key, secret), region))
 
     def call(
         self, method: str, path: str, body: object = None, *, headers: dict[str, str] | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_bedrock_rft.clients.error_table import ERROR_OF_CLASS, ERROR_OF_CODE, ERROR_OF_HTTP_STATUS
 from airflow_provider_bedrock_rft.core.errors import (
     AccessDenied,
     ConnectionLost,
@@ -26,128 +27,6 @@ from airflow_provider_bedrock_rft.core.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_CODES_BY_KIND: dict[type[ServiceError], str] = {
-    InvalidCredentials: (
-        "AuthFailure ExpiredToken ExpiredTokenException ExpiredTradeInTokenException IDPCommunicationError"
-        " IDPRejectedClaim IncompleteSignature InvalidAccessKeyId InvalidAuthorizationMessageException"
-        " InvalidClientTokenId InvalidIdentityToken InvalidSignatureException InvalidToken"
-        " MissingAuthenticationToken NotAuthorized RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch"
-        " TokenRefreshRequired UnrecognizedClientException expired_token invalid_api_key"
-    ),
-    AccessDenied: (
-        "AccessDenied AccessDeniedException AccountProblem AllAccessDisabled EC2AccessDeniedException"
-        " EFSMountConnectivityException Forbidden KMSAccessDeniedException OptInRequired"
-        " ServiceAccessNotPermittedException OutboundWebIdentityFederationDisabled UnauthorizedOperation"
-        " RegionDisabledException UnmodifiableEntity UnmodifiableEntityException permission_denied"
-    ),
-    ResourceNotFound: (
-        "404 NoSuchBucket NoSuchEntity NoSuchEntityException NoSuchKey NoSuchUpload NoSuchVersion NotFound"
-        " NotFoundException ParameterNotFound ParameterVersionNotFound ResourceNotFound"
-        " ResourceNotFoundException KMSNotFoundException FunctionVersionsPerCapacityProviderNotFound"
-        " InvalidResourceId model_not_found"
-    ),
-    ResourceConflict: (
-        "409 412 AliasLimitExceeded BucketAlreadyExists BucketAlreadyOwnedByYou ConcurrentModification"
-        " ConcurrentModificationException ConditionalRequestConflict Conflict ConflictException DeleteConflict"
-        " DeleteConflictException EntityAlreadyExists EntityAlreadyExistsException"
-        " EntityTemporarilyUnmodifiable ObjectAlreadyInActiveTierError OperationAborted"
-        " ParameterAlreadyExists PreconditionFailed PreconditionFailedException ResourceConflictException"
-        " ResourceInUse ResourceInUseException TooManyUpdates AliasExists IdempotencyParameterMismatch"
-        " IdempotentParameterMismatch HierarchyTypeMismatchException EncryptionTypeMismatch"
-    ),
-    QuotaExceeded: (
-        "CapacityProviderLimitExceededException CodeStorageExceededException DashboardLimitExceeded"
-        " EntityTooLarge FunctionVersionsLimitExceededException HierarchyLevelLimitExceededException"
-        " LimitExceeded LimitExceededException ParameterLimitExceeded ParameterMaxVersionLimitExceeded"
-        " PackedPolicyTooLarge PoliciesLimitExceededException ServiceQuotaExceededException TooManyParts"
-        " TooManyTagsError TooManyTagsException insufficient_quota"
-    ),
-    Throttled: (
-        "BandwidthLimitExceeded EC2ThrottledException ModelNotReadyException PriorRequestNotComplete"
-        " ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled"
-        " RequestThrottledException SlowDown Throttling ThrottlingException ThrottledException"
-        " TooManyRequestsException TransactionInProgressException rate_limit_exceeded"
-    ),
-    ServiceUnavailable: (
-        "500 502 503 504 EC2UnexpectedException InternalError InternalFailure InternalFault InternalServerError"
-        " InternalServerException InternalServiceError InternalServiceException InternalServiceFault"
-        " ModelErrorException ModelTimeoutException ModelStreamErrorException RequestTimeout"
-        " RequestTimeoutException ResourceNotReadyException ServiceException ServiceFailure"
-        " ServiceFailureException ServiceUnavailable ServiceUnavailableException SnapStartTimeoutException"
-        " EFSIOException EFSMountTimeoutException S3FilesMountTimeoutException server_error"
-    ),
-    UnsupportedOperation: (
-        "405 501 InvalidAction MethodNotAllowed NotImplemented UnknownOperationException"
-        " UnsupportedOperation UnsupportedOperationException UnsupportedParameterType"
-    ),
-}
-
-ERROR_OF_CODE: Mapping[str, type[ServiceError]] = {
-    code: kind for kind, codes in _CODES_BY_KIND.items() for code in codes.split()
-}
-"""Service error code → our error. A code that is in no row is judged by its HTTP status."""
-
-ERROR_OF_CLASS: Mapping[str, type[ServiceError]] = {
-    # botocore, without an answer of the service
-    "NoCredentialsError": InvalidCredentials,
-    "PartialCredentialsError": InvalidCredentials,
-    "CredentialRetrievalError": InvalidCredentials,
-    "MetadataRetrievalError": InvalidCredentials,
-    "RefreshWithMFAUnsupportedError": InvalidCredentials,
-    "InfiniteLoopConfigError": InvalidCredentials,
-    "InvalidConfigError": InvalidCredentials,
-    "ConfigNotFound": InvalidCredentials,
-    "ConfigParseError": InvalidCredentials,
-    "ProfileNotFound": InvalidCredentials,
-    "SSOError": InvalidCredentials,
-    "TokenRetrievalError": InvalidCredentials,
-    "NoAuthTokenError": InvalidCredentials,
-    "AuthTokenError": InvalidCredentials,
-    "LoginError": InvalidCredentials,
-    "HTTPClientError": ConnectionLost,
-    "ConnectionError": ConnectionLost,
-    "ConnectTimeoutError": ConnectionLost,
-    "IncompleteReadError": ConnectionLost,
-    "ResponseStreamingError": ConnectionLost,
-    "EventStreamError": ServiceUnavailable,
-    "ResponseParserError": ServiceUnavailable,
-    "ChecksumError": ServiceUnavailable,
-    "FlexibleChecksumError": ServiceUnavailable,
-    "OperationNotPageableError": UnsupportedOperation,
-    "UnknownServiceError": UnsupportedOperation,
-    "BotoCoreError": RequestRejected,
-    "Boto3Error": RequestRejected,
-    "ClientError": RequestRejected,
-    # openai
-    "AuthenticationError": InvalidCredentials,
-    "SubjectTokenProviderError": InvalidCredentials,
-    "PermissionDeniedError": AccessDenied,
-    "NotFoundError": ResourceNotFound,
-    "ConflictError": ResourceConflict,
-    "RateLimitError": Throttled,
-    "InternalServerError": ServiceUnavailable,
-    "APIResponseValidationError": ServiceUnavailable,
-    "APIConnectionError": ConnectionLost,
-    "WebSocketConnectionClosedError": ConnectionLost,
-    "WebSocketQueueFullError": Throttled,
-    "OpenAIError": RequestRejected,
-    # httpx and httpx2, while a body is read
-    "TransportError": ConnectionLost,
-}
-"""Class name → our error; the nearest class of the error's ancestry decides."""
-
-ERROR_OF_HTTP_STATUS: Mapping[int, type[ServiceError]] = {
-    401: InvalidCredentials,
-    403: AccessDenied,
-    404: ResourceNotFound,
-    405: UnsupportedOperation,
-    408: ServiceUnavailable,
-    409: ResourceConflict,
-    412: ResourceConflict,
-    429: Throttled,
-    501: UnsupportedOperation,
-}
 
 _HOME_OF_ERRORS = ("botocore", "boto3", "s3transfer", "openai", "httpx", "httpx2", "httpcore", "httpcore2")
 
@@ -223,7 +102,11 @@ def _answer_in(error: BaseException) -> tuple[str, int, str]:
 
 
 def _plain(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """The SDK's own sentence; the openai SDK's leaves out what could not be reached, and why."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    url = getattr(getattr(error, "request", None), "url", None)
+    cause = " ".join(str(error.__cause__ or "").split())
+    return f"{said.rstrip('.')} ({url}{': ' if cause else ''}{cause})" if url else said
 
 
 def _ancestry(error: BaseException) -> list[str]:

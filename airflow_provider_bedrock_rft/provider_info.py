@@ -5,11 +5,42 @@ It imports nothing: an exception here would break every ``airflow`` command.
 
 from __future__ import annotations
 
+ROOT = "airflow_provider_bedrock_rft"
+NAME = "Amazon Bedrock RFT"
+
 
 def get_provider_info() -> dict[str, object]:
     """The provider's entry in ``airflow providers list`` (schema: ``airflow/provider_info.schema.json``)."""
     return {
         "package-name": "airflow-provider-bedrock-rft",
-        "name": "Amazon Bedrock RFT",
+        "name": NAME,
         "description": "Recurring reinforcement fine-tuning (RFT) of language models on Amazon Bedrock.",
+        "integrations": [
+            {
+                "integration-name": NAME,
+                "external-doc-url": "https://docs.aws.amazon.com/bedrock/latest/userguide/reinforcement-fine-tuning.html",
+                "tags": ["aws", "ai"],
+            }
+        ],
+        "operators": [_modules("operators", "dataset", "grader", "job", "evaluation", "promotion")],
+        "sensors": [_modules("sensors", "job", "checkpoint")],
+        "hooks": [_modules("hooks", "bedrock_rft")],
+        "triggers": [_modules("triggers", "waiting")],
+        "extra-links": [
+            f"{ROOT}.links.{name}"
+            for name in (
+                "BedrockRftAliasLink",
+                "BedrockRftArtifactsLink",
+                "BedrockRftGraderLink",
+                "BedrockRftGraderLogsLink",
+                "BedrockRftJobLink",
+            )
+        ],
+        "asset-uris": [
+            {"schemes": ["bedrock-rft"], "handler": f"{ROOT}.assets.check_uri", "factory": f"{ROOT}.assets.rft_asset"}
+        ],
     }
+
+
+def _modules(room: str, *names: str) -> dict[str, object]:
+    return {"integration-name": NAME, "python-modules": [f"{ROOT}.{room}.{name}" for name in names]}

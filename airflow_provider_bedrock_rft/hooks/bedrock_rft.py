@@ -50,7 +50,7 @@ class BedrockRftHook(BaseHook):
         region_name: str | None = None,
         verify: bool | str | None = None,
         identify_jobs: bool = False,
-        **kwargs: Any,  # noqa: ANN401 - BaseHook's own
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.aws_conn_id = aws_conn_id

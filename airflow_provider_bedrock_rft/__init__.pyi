@@ -1,0 +1,45 @@
+from airflow_provider_bedrock_rft.assets import dataset_asset, job_asset, model_asset
+from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
+from airflow_provider_bedrock_rft.operators.dataset import (
+    BedrockRftCheckDatasetOperator,
+    BedrockRftSplitDatasetOperator,
+    BedrockRftUploadDatasetOperator,
+)
+from airflow_provider_bedrock_rft.operators.evaluation import (
+    BedrockRftCompareModelsOperator,
+    BedrockRftEvaluateModelOperator,
+)
+from airflow_provider_bedrock_rft.operators.grader import BedrockRftDeployGraderOperator
+from airflow_provider_bedrock_rft.operators.job import BedrockRftCancelJobOperator, BedrockRftCreateJobOperator
+from airflow_provider_bedrock_rft.operators.promotion import (
+    BedrockRftPromoteModelOperator,
+    BedrockRftPromotionGateOperator,
+    BedrockRftRollbackModelOperator,
+)
+from airflow_provider_bedrock_rft.sensors.checkpoint import BedrockRftCheckpointAvailableSensor
+from airflow_provider_bedrock_rft.sensors.job import BedrockRftJobCompletedSensor
+from airflow_provider_bedrock_rft.triggers.waiting import BedrockRftWaitTrigger
+
+__version__: str
+
+__all__ = [
+    "BedrockRftCancelJobOperator",
+    "BedrockRftCheckDatasetOperator",
+    "BedrockRftCheckpointAvailableSensor",
+    "BedrockRftCompareModelsOperator",
+    "BedrockRftCreateJobOperator",
+    "BedrockRftDeployGraderOperator",
+    "BedrockRftEvaluateModelOperator",
+    "BedrockRftHook",
+    "BedrockRftJobCompletedSensor",
+    "BedrockRftPromoteModelOperator",
+    "BedrockRftPromotionGateOperator",
+    "BedrockRftRollbackModelOperator",
+    "BedrockRftSplitDatasetOperator",
+    "BedrockRftUploadDatasetOperator",
+    "BedrockRftWaitTrigger",
+    "__version__",
+    "dataset_asset",
+    "job_asset",
+    "model_asset",
+]

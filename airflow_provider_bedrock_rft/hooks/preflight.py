@@ -1,0 +1,66 @@
+"""A first try of a deployed grader: on references, and on nothing."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_provider_bedrock_rft.core.errors import GraderFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.ports import FunctionService
+
+N_SAMPLES = 8
+
+
+def try_grader(
+    functions: FunctionService, arn: str, records: Sequence[Record]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scores of the first records' own references, and of empty completions to the same prompts.
+
+    Raises:
+        GraderFailure: The grader raised, timed out, or answered nonsense.
+    """
+    known = [record for record in islice(records, N_SAMPLES) if record.reference is not None]
+    return (
+        _grade(functions, arn, known, [_text(record) for record in known]),
+        _grade(functions, arn, known, [""] * len(known)),
+    )
+
+
+def _text(record: Record) -> str:
+    from airflow_provider_bedrock_rft.core.codec import canonical_json
+
+    return record.reference if isinstance(record.reference, str) else canonical_json(record.reference).decode()
+
+
+def _grade(
+    functions: FunctionService, arn: str, records: Sequence[Record], completions: Sequence[str]
+) -> tuple[float, ...]:
+    from airflow_provider_bedrock_rft.core.grader.contract import encode_event, parse_reply
+    from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
+
+    if not records:
+        return ()
+    samples = [
+        GraderSample(
+            sample_id=record.record_id,
+            completion=completion,
+            reference=record.reference,
+            turns=record.messages,
+            metadata=record.metadata,
+        )
+        for record, completion in zip(records, completions, strict=True)
+    ]
+    reply = functions.invoke(arn, encode_event(samples))
+    if reply.function_error:
+        raise GraderFailure(
+            f"The grader {arn} failed on the first records of the dataset: {reply.payload.decode(errors='replace')}",
+            action="Its log says more; mend it and deploy again.",
+            log_tail=reply.log_tail,
+        )
+    scores = parse_reply(reply.payload, [sample.sample_id for sample in samples])
+    return tuple(score.value for score in scores.values())

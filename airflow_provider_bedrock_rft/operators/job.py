@@ -1,0 +1,255 @@
+"""Train: create the job exactly once, and wait for it; or cancel one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_bedrock_rft.assets import describe_event
+from airflow_provider_bedrock_rft.core.codec import dump
+from airflow_provider_bedrock_rft.core.errors import InvalidInput
+from airflow_provider_bedrock_rft.core.grader.tier import require_pinned
+from airflow_provider_bedrock_rft.core.job.ending import Ending
+from airflow_provider_bedrock_rft.core.job.spec import JobSpec
+from airflow_provider_bedrock_rft.core.job.submission import SubmissionPolicy
+from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
+from airflow_provider_bedrock_rft.deferral import WaitingTask, confirm
+from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
+from airflow_provider_bedrock_rft.hooks.failures import failing_fast
+from airflow_provider_bedrock_rft.hooks.inputs import (
+    FINGERPRINT,
+    GRADER,
+    JOB_ID,
+    TRAINING_DATA,
+    hyperparameters_of,
+    one_of,
+    text_of,
+)
+from airflow_provider_bedrock_rft.hooks.intents import generation_of, intents_of, key_of
+from airflow_provider_bedrock_rft.links import (
+    BedrockRftGraderLink,
+    BedrockRftGraderLogsLink,
+    BedrockRftJobLink,
+    ShowsLinks,
+    grader_links,
+    job_url,
+)
+from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow.sdk import Context
+
+    from airflow_provider_bedrock_rft.core.job.submission import Submission
+    from airflow_provider_bedrock_rft.hooks.inputs import Given
+    from airflow_provider_bedrock_rft.triggers.watch import Arrival
+
+ON_KILL_SECONDS = 20.0
+"""How long a killed task waits for its job to be stopped; Airflow itself kills it for good a few seconds later."""
+
+
+class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
+    """Train a model: exactly one job, however often the task is tried, and wait until it has ended.
+
+    A retry attaches to the job that runs; after a failed job it starts the next attempt, up to ``max_attempts``. Clear
+    grants new attempts; what Clear does after a success says ``on_success_rerun``. The log tells which it was.
+
+    Returns the payload ``rft.job`` (``job_id``, ``tuned_model``, …); with ``wait_for_completion=False`` the payload
+    ``rft.submission``. The job's id is also pushed under the key ``job_id`` as soon as it is known.
+
+    Args:
+        model: Base model id.
+        dataset: File id (or S3 URI), or the output of ``BedrockRftUploadDatasetOperator``.
+        grader: ARN of a published Lambda version, or the output of ``BedrockRftDeployGraderOperator``.
+        hyperparameters: Fields of ``RftHyperparameters``; the service's own names go into ``extra``.
+        artifacts_uri: ``s3://bucket/prefix``; intents are written below it. May be left out on Airflow 3.3.
+        job_name: Where the control plane has names; derived from the task when left out.
+        wait_for_completion: Wait for the job's end.
+        deferrable: Wait in the triggerer.
+        wait_timeout_hours: Then waiting ends with an error; the job goes on, and a retry waits for the same job.
+        poll_interval_seconds: Pause between two looks at a young job; it grows with the job's age.
+        on_cancel: ``stop`` the job when this task is killed (default), or ``leave`` it.
+        max_attempts: Jobs that may fail before the task does, however many retries it has.
+        on_success_rerun: After Clear with unchanged inputs: ``adopt`` the earlier success, or ``train`` again.
+        allow_unpinned_grader: Take a grader that could change under the running job.
+        kwargs: As for every operator of this package.
+    """
+
+    template_fields = (
+        "model",
+        "dataset",
+        "grader",
+        "hyperparameters",
+        "artifacts_uri",
+        "job_name",
+        *CONNECTION_FIELDS,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "dataset": "json",
+        "grader": "json",
+        "hyperparameters": "json",
+    }
+    operator_extra_links = (BedrockRftJobLink(), BedrockRftGraderLink(), BedrockRftGraderLogsLink())
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        dataset: Given,
+        grader: Given,
+        hyperparameters: Mapping[str, object] | None = None,
+        artifacts_uri: str | None = None,
+        job_name: str = "",
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        wait_timeout_hours: float = 24.0,
+        poll_interval_seconds: float = 15.0,
+        on_cancel: str = "stop",
+        max_attempts: int = 2,
+        on_success_rerun: str = "adopt",
+        allow_unpinned_grader: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.dataset = dataset
+        self.grader = grader
+        self.hyperparameters = hyperparameters
+        self.artifacts_uri = artifacts_uri
+        self.job_name = job_name
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.wait_timeout_hours = wait_timeout_hours
+        self.poll_interval_seconds = poll_interval_seconds
+        self.on_cancel = one_of("on_cancel", on_cancel, "stop", "leave")
+        self.max_attempts = max_attempts
+        self.on_success_rerun = one_of("on_success_rerun", on_success_rerun, "adopt", "train")
+        self.allow_unpinned_grader = allow_unpinned_grader
+        self._release: Callable[[], None] | None = None
+        self._is_killed = False
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Submit, then wait."""
+        with failing_fast():
+            submission = self._submit(context)
+        self._tell(context, submission)
+        if not self.wait_for_completion:
+            return dump(submission)
+        return self._finish(context, self.wait(self._plan(submission)))
+
+    def execute_complete(self, context: Context, event: object = None, plan: object = None) -> dict[str, object]:
+        """Go on after a deferral."""
+        arrival, waited = self.arrival_of(event, plan)
+        self._show_job(context, waited.job_id)
+        return self._finish(context, arrival)
+
+    def on_kill(self) -> None:
+        """Stop the job, once: the task was killed or ran out of time while it held a worker slot."""
+        release, self._release, self._is_killed = self._release, None, True
+        if release is None or self.on_cancel != "stop":
+            return
+        self.log.warning("The task is being killed: stopping its job (on_cancel='stop').")
+        # A signal may have come in the middle of a call: a thread of its own cannot deadlock with what it interrupted.
+        stopper = Thread(target=release, name="rft-on-kill", daemon=True)
+        stopper.start()
+        stopper.join(ON_KILL_SECONDS)
+
+    def spec(self) -> JobSpec:
+        """What is to be trained, from the rendered fields.
+
+        Raises:
+            InvalidInput: A field is missing or malformed.
+        """
+        grader_arn = text_of(self.grader, "grader", GRADER)
+        require_pinned(grader_arn, allow_unpinned=self.allow_unpinned_grader)
+        has_payload = not isinstance(self.dataset, str)
+        return JobSpec(
+            model=text_of(self.model, "model", {}),
+            training_data=text_of(self.dataset, "dataset", TRAINING_DATA),
+            grader_arn=grader_arn,
+            hyperparameters=hyperparameters_of(self.hyperparameters),
+            dataset_fingerprint=text_of(self.dataset, "dataset", FINGERPRINT) if has_payload else "",
+            name=self.job_name,
+        )
+
+    def _submit(self, context: Context) -> Submission:
+        from airflow_provider_bedrock_rft.core.steps.job import release_job, submit_job
+
+        key, training = key_of(context), self.hook.training
+        intents = intents_of(context, self.hook, self.artifacts_uri)
+        spec = self.spec()
+        self._release = lambda: _quietly(lambda: release_job(training, intents, key=key))
+        policy = SubmissionPolicy(
+            max_attempts=self.max_attempts,
+            on_success_rerun="train" if self.on_success_rerun == "train" else "adopt",
+            generation=generation_of(context),
+        )
+        submission = submit_job(training, intents, key=key, spec=spec, clock=self.clock, policy=policy)
+        if self._is_killed and self.on_cancel == "stop":  # killed before there was anything to stop
+            release_job(training, intents, key=key)
+        return submission
+
+    def _tell(self, context: Context, submission: Submission) -> None:
+        self.log.info(submission.story())
+        context["ti"].xcom_push(key="job_id", value=submission.job_id)
+        self._show_job(context, submission.job_id)
+
+    def _show_job(self, context: Context, job_id: str) -> None:
+        if self.hook.client_config.endpoint_url:
+            return  # an emulator has no console
+        if job_id.startswith("arn:"):
+            self.show_link(context, BedrockRftJobLink, job_url(self.hook.region_name, job_id))
+        for link, url in grader_links(text_of(self.grader, "grader", GRADER)):
+            self.show_link(context, link, url)
+
+    def _plan(self, submission: Submission) -> WaitPlan:
+        return WaitPlan(
+            job_id=submission.job_id,
+            created_at=submission.created_at,
+            deadline_at=self.clock.now() + self.wait_timeout_hours * 3600,
+            min_poll_seconds=self.poll_interval_seconds,
+            max_poll_seconds=max(120.0, self.poll_interval_seconds),
+        )
+
+    def _finish(self, context: Context, arrival: Arrival) -> dict[str, object]:
+        if not isinstance(arrival, Ending):
+            raise InvalidInput("This task waits for the end of a job, and was told of a checkpoint.")
+        job = confirm(arrival, self.hook.training)
+        self.log.info("Job %s has made the model %s.", job.job_id, job.tuned_model)
+        describe_event(context, {"job_id": job.job_id, "model": job.tuned_model, "base_model": job.model})
+        return dump(job)
+
+
+class BedrockRftCancelJobOperator(BedrockRftOperator):
+    """Ask a job to stop; one that has ended already stays as it is.
+
+    Args:
+        job: Job id, or the output of a task that has one.
+        kwargs: As for every operator of this package.
+    """
+
+    template_fields = ("job", *CONNECTION_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json"}
+
+    def __init__(self, *, job: Given, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+
+    def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 -- Airflow's signature
+        """Cancel it; returns the job as it is afterwards."""
+        with failing_fast():
+            job_id = text_of(self.job, "job", JOB_ID)
+            self.hook.training.cancel_job(job_id)
+            job = self.hook.training.get_job(job_id)
+        self.log.info("Job %s is %s.", job_id, job.status)
+        return dump(job)
+
+
+def _quietly(action: Callable[[], object]) -> None:
+    """A dying task has nobody left to tell."""
+    with suppress(Exception):
+        action()

@@ -1,0 +1,248 @@
+"""Decide about a candidate, and move the champion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseBranchOperator
+
+from airflow_provider_bedrock_rft.assets import describe_event
+from airflow_provider_bedrock_rft.core.errors import InvalidInput
+from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
+from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
+from airflow_provider_bedrock_rft.hooks.failures import failing_fast
+from airflow_provider_bedrock_rft.hooks.gate import GateResult, table_of
+from airflow_provider_bedrock_rft.hooks.inputs import MODEL, text_of
+from airflow_provider_bedrock_rft.hooks.intents import key_of
+from airflow_provider_bedrock_rft.hooks.payloads import payload_of, to_xcom
+from airflow_provider_bedrock_rft.links import BedrockRftAliasLink, ShowsLinks, parameter_url
+from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
+    from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry
+    from airflow_provider_bedrock_rft.hooks.inputs import Given
+
+VERDICTS = ("promote", "hold", "reject")
+
+
+class BedrockRftPromotionGateOperator(BedrockRftOperator, BaseBranchOperator):
+    """Compare two evaluations, hold the comparison against a policy, and steer the DAG by the verdict.
+
+    Without ``branches``, what follows runs on ``promote`` only and is skipped on ``hold`` and ``reject``. The task
+    itself succeeds with every verdict. Returns the payload ``rft.gate`` (``verdict``, ``reasons``, ``candidate_model``,
+    ``difference`` …); judging the same evaluations again gives the same verdict.
+
+    Args:
+        pipeline: Whose champion is at stake; the DAG's id when left out.
+        baseline: Output of the evaluation of what serves now.
+        candidate: Output of the evaluation of what may replace it.
+        policy: Fields of ``PromotionPolicy``.
+        branches: Verdict → task id (or ids) to follow; a verdict that is left out follows none.
+        training_reward: Mean reward at the end of training, where the policy bounds its distance to the score.
+        seed: Of every draw.
+        kwargs: As for every operator of this package.
+    """
+
+    template_fields = ("pipeline", "baseline", "candidate", "policy", "training_reward", *CONNECTION_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"baseline": "json", "candidate": "json", "policy": "json"}
+
+    def __init__(
+        self,
+        *,
+        baseline: Mapping[str, object],
+        candidate: Mapping[str, object],
+        pipeline: str = "{{ dag.dag_id }}",
+        policy: Mapping[str, object] | None = None,
+        branches: Mapping[str, str | Sequence[str]] | None = None,
+        training_reward: float | str | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if unknown := set(branches or ()) - set(VERDICTS):
+            raise ValueError(f"branches has {sorted(unknown)}; the verdicts are {', '.join(VERDICTS)}.")
+        self.pipeline = pipeline
+        self.baseline = baseline
+        self.candidate = candidate
+        self.policy = policy
+        self.branches = branches
+        self.training_reward = training_reward
+        self.seed = seed
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Decide, then skip what the verdict rules out."""
+        with failing_fast():
+            result = self._decide(context)
+        for line in table_of(result):
+            self.log.info(line)
+        outcome = to_xcom(result)
+        # Skipping downstream tasks leaves this method by an exception, after which Airflow stores no return value.
+        context["ti"].xcom_push(key="return_value", value=outcome)
+        self._steer(context, result.verdict)
+        return outcome
+
+    def _decide(self, context: Context) -> GateResult:
+        from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
+        from airflow_provider_bedrock_rft.core.steps.evaluation import compare_runs
+        from airflow_provider_bedrock_rft.core.steps.promotion import champion_of, decide
+
+        registry = Registry(pipeline=self.pipeline)
+        policy = self._policy()
+        baseline = payload_of(self.baseline, "baseline", EvaluationRun)
+        candidate = payload_of(self.candidate, "candidate", EvaluationRun)
+        champion = champion_of(self.hook.parameters, registry=registry)
+        comparison = compare_runs(self.hook.objects, baseline, candidate, confidence=policy.confidence, seed=self.seed)
+        decision = decide(
+            self.hook.parameters,
+            registry=registry,
+            comparison=comparison,
+            policy=policy,
+            test_id=key_of(context),
+            clock=self.clock,
+            training_reward=_number(self.training_reward),
+        )
+        return GateResult.of(comparison, decision, registry, baseline=baseline, candidate=candidate, champion=champion)
+
+    def _policy(self) -> PromotionPolicy:
+        from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
+
+        return PromotionPolicy.from_mapping(self.policy or {})
+
+    def _steer(self, context: Context, verdict: str) -> None:
+        if self.branches is not None:
+            self.do_branch(context, self.branches.get(verdict))
+        elif verdict != "promote":
+            self.skip(ti=context["ti"], tasks=context["task"].get_direct_relatives(upstream=False))
+
+
+class BedrockRftPromoteModelOperator(ShowsLinks, BedrockRftOperator):
+    """Make a model the champion: its alias in SSM Parameter Store then names it.
+
+    Of concurrent promotions one wins; a retry changes nothing. Give ``outlets=[model_asset(pipeline)]`` to start what
+    depends on the model. Returns the payload ``rft.champion``.
+
+    Args:
+        pipeline: Whose champion; the DAG's id when left out.
+        model: Model id, or the output of a task that made or chose one; may be left out when ``gate`` is given.
+        gate: Output of ``BedrockRftPromotionGateOperator``: refuses when the verdict is not ``promote``, or when
+            another champion serves than the one that the gate has seen.
+        reason: Why; the gate's summary when left out.
+        lineage: Name → fingerprint of what the model was made from.
+        kwargs: As for every operator of this package.
+    """
+
+    template_fields = ("pipeline", "model", "gate", "reason", "lineage", *CONNECTION_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"model": "json", "gate": "json", "lineage": "json"}
+    operator_extra_links = (BedrockRftAliasLink(),)
+
+    def __init__(
+        self,
+        *,
+        pipeline: str = "{{ dag.dag_id }}",
+        model: Given | None = None,
+        gate: Mapping[str, object] | None = None,
+        reason: str = "",
+        lineage: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.model = model
+        self.gate = gate
+        self.reason = reason
+        self.lineage = lineage
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Promote."""
+        from airflow_provider_bedrock_rft.core.steps.promotion import promote
+
+        with failing_fast():
+            gate = payload_of(self.gate, "gate", GateResult) if self.gate is not None else None
+            if gate and gate.verdict != "promote":
+                raise AirflowSkipException(f"The gate did not say promote: {gate.summary}")
+            registry = Registry(pipeline=self.pipeline)
+            entry = promote(
+                self.hook.parameters,
+                registry=registry,
+                model=self._chosen_model(gate),
+                promotion_id=key_of(context),
+                actor=f"airflow: {context['ti'].dag_id} {context['ti'].run_id}",
+                reason=self.reason or (gate.summary if gate else "No reason was given."),
+                clock=self.clock,
+                expected_model=gate.champion_model if gate else None,
+                lineage=self.lineage,
+            )
+        return announce(self, context, registry, entry)
+
+    def _chosen_model(self, gate: GateResult | None) -> str:
+        if self.model is not None:
+            return text_of(self.model, "model", MODEL)
+        if gate is None:
+            raise InvalidInput("Neither model nor gate was given.", action="Give model=<task>.output.")
+        return gate.candidate_model
+
+
+class BedrockRftRollbackModelOperator(ShowsLinks, BedrockRftOperator):
+    """Restore the champion before the present one; a retry changes nothing. Returns the payload ``rft.champion``.
+
+    Args:
+        pipeline: Whose champion; the DAG's id when left out.
+        reason: Why.
+        kwargs: As for every operator of this package.
+    """
+
+    template_fields = ("pipeline", "reason", *CONNECTION_FIELDS)
+    operator_extra_links = (BedrockRftAliasLink(),)
+
+    def __init__(self, *, pipeline: str = "{{ dag.dag_id }}", reason: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.pipeline = pipeline
+        self.reason = reason
+
+    def execute(self, context: Context) -> dict[str, object]:
+        """Roll back."""
+        from airflow_provider_bedrock_rft.core.steps.promotion import rollback
+
+        with failing_fast():
+            registry = Registry(pipeline=self.pipeline)
+            entry = rollback(
+                self.hook.parameters,
+                registry=registry,
+                rollback_id=key_of(context),
+                actor=f"airflow: {context['ti'].dag_id} {context['ti'].run_id}",
+                reason=text_of(self.reason, "reason", {}),
+                clock=self.clock,
+            )
+        return announce(self, context, registry, entry)
+
+
+def announce(
+    task: BedrockRftPromoteModelOperator | BedrockRftRollbackModelOperator,
+    context: Context,
+    registry: Registry,
+    entry: ChampionEntry,
+) -> dict[str, object]:
+    """Log who is champion now, link to the alias, and tell the assets' consumers."""
+    before = entry.previous_model or "nobody"
+    task.log.info("Champion of %s: %s (before: %s), entry %s.", entry.pipeline, entry.model, before, entry.number)
+    if not task.hook.client_config.endpoint_url:
+        task.show_link(context, BedrockRftAliasLink, parameter_url(task.hook.region_name, registry.champion))
+    describe_event(
+        context,
+        {"model": entry.model, "previous_model": entry.previous_model, "action": entry.action, "number": entry.number},
+    )
+    return to_xcom(entry)
+
+
+def _number(given: float | str | None) -> float | None:
+    if given in (None, "", "None"):
+        return None
+    try:
+        return float(str(given))
+    except ValueError:
+        raise InvalidInput(f"training_reward is {given!r}; it must be a number.") from None

@@ -1,0 +1,145 @@
+"""One look after the other at what a task waits for; the inline wait and the trigger share it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
+from airflow_provider_bedrock_rft.core.codec import load
+from airflow_provider_bedrock_rft.core.errors import (
+    InvalidCredentials,
+    InvalidPayload,
+    RftError,
+    TransientServiceError,
+)
+from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_by_error
+from airflow_provider_bedrock_rft.core.steps.checkpoint import list_checkpoints
+from airflow_provider_bedrock_rft.core.steps.waiting import Look, look_at_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from airflow_provider_bedrock_rft.core.clock import Clock
+    from airflow_provider_bedrock_rft.core.job.job import Job
+    from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
+    from airflow_provider_bedrock_rft.core.ports import TrainingService
+    from airflow_provider_bedrock_rft.triggers.progress import Progress
+
+Arrival = Ending | Checkpoint
+"""What ends a wait, and the payload of the trigger's one event."""
+
+MAX_REFUSALS = 5
+"""Looks in a row that may be refused for their credentials before the wait ends."""
+
+
+class Watch:
+    """A wait, one look at a time.
+
+    Args:
+        plan: Which job, how often, and until when.
+        connect: The control plane; called for every look.
+        reconnect: Called when credentials were refused, before the next look.
+        clock: Tells the time; nothing here sleeps.
+        random: Jitter of the pauses after failed looks.
+        progress: Where the job's news goes.
+        checkpoint_step: Also wake at the first checkpoint at or after this step; ``None`` waits for the end only.
+    """
+
+    def __init__(
+        self,
+        plan: WaitPlan,
+        *,
+        connect: Callable[[], TrainingService],
+        reconnect: Callable[[], None],
+        clock: Clock,
+        random: Random,
+        progress: Progress,
+        checkpoint_step: int | None = None,
+    ) -> None:
+        self._plan = plan
+        self._connect = connect
+        self._reconnect = reconnect
+        self._clock = clock
+        self._random = random
+        self._progress = progress
+        self._checkpoint_step = checkpoint_step
+        self._n_failures = 0
+        self._n_refusals = 0
+
+    def look(self) -> float | Arrival:
+        """Look once: seconds to pause before the next look, or what has arrived."""
+        training = self._training()
+        look = look_at_job(training, self._plan, n_failures=self._n_failures, clock=self._clock, random=self._random)
+        self._n_failures = look.n_failures
+        if look.job is None:
+            return self._after_failure(look)
+        self._n_refusals = 0
+        self._show(training, look.job)
+        arrived = self._checkpoint(training) or look.ending
+        return float(look.pause_seconds) if arrived is None else arrived
+
+    def _training(self) -> TrainingService:
+        try:
+            return self._connect()
+        except RftError as error:
+            return cast("TrainingService", _Unreachable(error))
+
+    def _after_failure(self, look: Look) -> float | Arrival:
+        if look.error:
+            self._progress.trouble(f"A look at the job failed, which does not affect the job. {look.error}")
+        if isinstance(look.error, InvalidCredentials) and self._n_refusals < MAX_REFUSALS:
+            self._n_refusals += 1
+            self._reconnect()
+            return float(self._plan.poll_seconds(self._clock.now()))
+        return float(look.pause_seconds) if look.ending is None else look.ending
+
+    def _show(self, training: TrainingService, job: Job) -> None:
+        """News is welcome and never decides: a wait does not end because events cannot be read."""
+        self._progress.status(job)
+        if not training.capabilities.has_events:
+            return
+        try:
+            self._progress.show(training.list_events(job.job_id))
+        except RftError as error:
+            self._progress.trouble(f"The job's events cannot be read now. {error}")
+
+    def _checkpoint(self, training: TrainingService) -> Arrival | None:
+        if self._checkpoint_step is None:
+            return None
+        try:
+            return first_checkpoint(training, self._plan.job_id, step=self._checkpoint_step)
+        except TransientServiceError as error:
+            self._progress.trouble(f"The job's checkpoints cannot be listed now. {error}")
+            return None
+        except RftError as error:
+            return ending_by_error(self._plan.job_id, error)
+
+
+class _Unreachable:
+    """Stands for a control plane to which there is no way now: looking at it fails like any failed look."""
+
+    def __init__(self, error: RftError) -> None:
+        self._error = error
+
+    def get_job(self, _job_id: str) -> Job:
+        raise self._error
+
+
+def first_checkpoint(training: TrainingService, job_id: str, *, step: int) -> Checkpoint | None:
+    """The job's first checkpoint at or after ``step``, ``None`` while there is none."""
+    return next((checkpoint for checkpoint in list_checkpoints(training, job_id) if checkpoint.step >= step), None)
+
+
+def read_arrival(event: object) -> Arrival:
+    """What a trigger's event says.
+
+    Raises:
+        InvalidPayload: There is no event, or it is not ours: never a success.
+    """
+    if event is None:
+        raise InvalidPayload(
+            "The task was resumed without an event.", action="Clear it: it finds its job again and goes on waiting."
+        )
+    kind = event.get("kind") if isinstance(event, dict) else None
+    return load(Checkpoint, event) if kind == "rft.checkpoint" else load(Ending, event)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.learner.features import FloatArray
 
 BASE_PATH = Path(__file__).with_name("local-sim.weights")
+RECIPE_PATH = Path(__file__).with_name("local-sim.recipe")
 
 
 @lru_cache(maxsize=1)

@@ -69,9 +69,15 @@ def kind_choice(prompt: Prompt) -> Choice:
         kinds.append("span")
     if prompt.story:
         kinds.append("sentence")
-    given = "options" if prompt.options else "numbers" if prompt.quantities else "words"
+    given = _given(prompt, kinds)
     candidates = [Candidate(name=k, traits=(k, f"{k} given {given}"), crossed=(k,)) for k in kinds]
     return build_choice("kind", candidates, prompt.question_bag)
+
+
+def _given(prompt: Prompt, kinds: Sequence[str]) -> str:
+    if "match" in kinds:
+        return "figures to choose from"
+    return "options" if prompt.options else "numbers" if prompt.quantities else "words"
 
 
 def _number_answer(prompt: Prompt, decider: Decider) -> Answer:
@@ -206,6 +212,7 @@ def field_choice(wanted: Field, fillers: Sequence[Span | Scalar]) -> Choice:
         if isinstance(filler, Span):
             traits = [f"{wanted.name} {trait}" for trait in _span_traits(filler)]
             near = next((d for d, word in enumerate(filler.left) if word in key), "no")
+            traits += [f"word {word} {filler.kind}" for word in sorted(key)]
             traits += [f"named {near}", f"order {min(i, 8)}", f"{wanted.name} order {min(i, 8)}", filler.kind]
         else:
             traits = [f"{wanted.name} = {filler}", "given"]

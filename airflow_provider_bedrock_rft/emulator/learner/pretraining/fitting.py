@@ -25,8 +25,9 @@ BATCH = 100
 RATE = 0.15
 DAMPING = 0.01
 SHRINK = 1e-4
-GRAIN = 1 / 32
-MANNER_SPREAD = 1.6
+GRAIN = 1 / 16
+MANNER_SPREAD = 2.0
+SETTINGS = (N_LESSONS, N_EPOCHS, BATCH, RATE, DAMPING, SHRINK, GRAIN, MANNER_SPREAD)
 
 
 def fit(lessons: Sequence[Sequence[Decision]], n_epochs: int, random: Random) -> FloatArray:

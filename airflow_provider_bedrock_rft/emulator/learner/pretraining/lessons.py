@@ -11,11 +11,11 @@ from airflow_provider_bedrock_rft.emulator.learner.grammar.arithmetic import app
 from airflow_provider_bedrock_rft.emulator.learner.grammar.completion import complete
 from airflow_provider_bedrock_rft.emulator.learner.grammar.programs import operand_value
 from airflow_provider_bedrock_rft.emulator.learner.pretraining.problems import (
-    NAMES,
     Problem,
     make_problem,
     make_riddle,
 )
+from airflow_provider_bedrock_rft.emulator.learner.pretraining.records import make_record
 from airflow_provider_bedrock_rft.emulator.learner.reading.prompt import Prompt, read_prompt
 from airflow_provider_bedrock_rft.emulator.learner.sampling import Decision
 
@@ -41,8 +41,19 @@ HABITS: Mapping[str, Mapping[str, float]] = {
 }
 """How often the base does what, where a lesson does not say."""
 
-ASKED_ODDS = 3.0
-"""How much likelier the base is to use a format that was asked for than another one."""
+TERSE_STYLES: Mapping[str, float] = {"working": 4, "thinking": 3, "direct": 4, "verbose": 1}
+"""How much is said before an answer that is given plainly or as JSON."""
+
+ASKED_ODDS = 1.5
+UNASKED_ODDS = 0.5
+"""How likely the base is to use a format that was asked for, and any other one."""
+
+RECORD_SKILL = 0.65
+"""How often the base copies the right piece into a field."""
+
+JSON_POSITION = "5"
+LESSON_ODDS = (48, 34, 8, 6, 4)
+QUIZ_ENDINGS = ("Answer with the letter only.", "Choose one option.", "Answer with the letter.")
 
 
 @dataclass(slots=True)
@@ -64,9 +75,12 @@ class Script:
 
     def _odds(self, choice: Choice) -> list[float]:
         if choice.head == "format":
-            return [ASKED_ODDS if shape.is_asked else 0.5 for shape in self.prompt.formats]
-        habits = HABITS.get(choice.head, {})
+            return [ASKED_ODDS if shape.is_asked else UNASKED_ODDS for shape in self.prompt.formats]
+        habits = TERSE_STYLES if choice.head == "style" and self._is_terse() else HABITS.get(choice.head, {})
         return [habits.get(name, 1.0) for name in choice.names]
+
+    def _is_terse(self) -> bool:
+        return self.prompt.formats[self.trace[0].picked].name in {"plain", "json"}
 
 
 def is_sensible(prompt: Prompt, program: Sequence[str]) -> bool:
@@ -93,21 +107,27 @@ def problem_lesson(problem: Problem, random: Random) -> list[Decision] | None:
 
 def record_lesson(random: Random) -> list[Decision]:
     """The decisions that copy fields out of a small record, each right two times in three."""
-    values = {
-        "name": " ".join(random.sample(NAMES, 2)),
-        "date": f"20{random.randint(10, 29)}-{random.randint(10, 12)}-{random.randint(10, 28)}",
-        "total": f"${random.randint(10, 999)}.{random.randint(10, 99)}",
-        "order": f"OR-{random.randint(1000, 9999)}",
-    }
-    keys = random.sample(sorted(values), 4)
-    told = ". ".join(f"The {key} is {values[key]}" for key in keys)
-    asked = ", ".join(f'"{key}"' for key in sorted(keys))
-    prompt = read_prompt([{"role": "user", "content": f"{told}.\nReturn JSON with the keys {asked}."}])
+    record = make_record(random)
+    prompt = read_prompt([{"role": "user", "content": record.text}])
     shown = [span.text for span in prompt.spans]
-    right = [str(shown.index(values[key])) for key in sorted(keys) if values[key] in shown]
-    if len(right) < len(keys) or random.random() < 0.34:
-        right = []
-    script = Script({"field": right, "format": ["5"]}, random, prompt)
+    picks = [str(shown.index(v)) if v in shown else str(random.randrange(len(shown))) for v in record.values]
+    picks = [p if random.random() < RECORD_SKILL else str(random.randrange(len(shown))) for p in picks]
+    script = Script({"field": picks, "format": [JSON_POSITION]}, random, prompt)
+    complete(prompt, script)
+    return script.trace
+
+
+def quiz_lesson(random: Random) -> list[Decision] | None:
+    """The decisions on a problem with four lettered results, one of them right."""
+    problem = make_problem(random)
+    wrong = random.sample(range(2, 200), 4)
+    listed = " ".join(f"{letter}) {number}" for letter, number in zip("ABCD", wrong, strict=True))
+    prompt = read_prompt([{"role": "user", "content": f"{problem.text}\n{listed}\n{random.choice(QUIZ_ENDINGS)}"}])
+    if not is_sensible(prompt, problem.program):
+        return None
+    lines = {"operand": [*problem.program[::2], "stop"], "operator": list(problem.program[1::2])}
+    lines["kind"] = random.choices((["match"], ["option"], ["number"]), (4, 3, 2))[0].copy()
+    script = Script(lines, random, prompt)
     complete(prompt, script)
     return script.trace
 
@@ -125,13 +145,13 @@ def label_lesson(random: Random) -> list[Decision]:
 
 def make_lessons(random: Random, n: int) -> list[list[Decision]]:
     """About ``n`` lessons: half of them problems, the rest riddles, records and labels."""
-    lessons: list[list[Decision]] = []
-    while len(lessons) < n:
-        draw = random.random()
-        if draw < 0.85:
-            problem = make_problem(random) if draw < 0.5 else make_riddle(random)
-            lesson = problem_lesson(problem, random)
-            lessons += [lesson] if lesson else []
-        else:
-            lessons.append(record_lesson(random) if draw < 0.92 else label_lesson(random))
-    return lessons
+    kinds = random.choices((_solve_known, _solve_riddle, record_lesson, label_lesson, quiz_lesson), LESSON_ODDS, k=n)
+    return [lesson for kind in kinds if (lesson := kind(random))]
+
+
+def _solve_known(random: Random) -> list[Decision] | None:
+    return problem_lesson(make_problem(random), random)
+
+
+def _solve_riddle(random: Random) -> list[Decision] | None:
+    return problem_lesson(make_riddle(random), random)

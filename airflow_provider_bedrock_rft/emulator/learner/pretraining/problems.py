@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -225,6 +225,10 @@ def make_problem(random: Random) -> Problem:
     return Problem(text=text, program=tuple(program.split()))
 
 
+WHOLE_ODDS = {"+": 28, "-": 24, "*": 28, "/": 14, "r-": 4, "r/": 2}
+PART_ODDS = {"*": 40, "off": 35, "up": 25}
+
+
 def make_riddle(random: Random) -> Problem:
     """Numbers in meaningless words, with a calculation drawn by chance: it teaches the base what is usual in general
     (each number once, in order, with whole results) and to stay unsure where it does not know the words.
@@ -233,16 +237,18 @@ def make_riddle(random: Random) -> Problem:
     pieces = []
     for _ in range(n):
         before = " ".join(_nonce(random) for _ in range(random.randint(2, 6)))
-        pieces.append(f"{before} {random.randint(2, 60)} {_nonce(random)}.")
+        figure = f"{5 * random.randint(1, 15)}%" if random.random() < 0.15 else str(random.randint(2, 60))
+        pieces.append(f"{before} {figure} {_nonce(random)}.")
     ending = " ".join(_nonce(random) for _ in range(5))
-    return Problem(text=f"{' '.join(pieces)} How many {ending}?", program=_random_program(random, n))
+    return Problem(text=f"{' '.join(pieces)} How many {ending}?", program=_random_program(random, pieces))
 
 
 def _nonce(random: Random) -> str:
     return "".join(random.choice("bdfgklmnprstv") + random.choice("aeiou") for _ in range(random.randint(2, 4)))
 
 
-def _random_program(random: Random, n: int) -> tuple[str, ...]:
+def _random_program(random: Random, pieces: Sequence[str]) -> tuple[str, ...]:
+    n = len(pieces)
     order = [f"q{i}" for i in range(n)]
     if random.random() < 0.12:
         random.shuffle(order)
@@ -250,6 +256,6 @@ def _random_program(random: Random, n: int) -> tuple[str, ...]:
         order.append(f"q{random.randrange(n)}")
     program = [order[0]]
     for operand in order[1:]:
-        operators = ("+", "-", "*", "/", "r-", "r/")
-        program += [random.choices(operators, (28, 24, 28, 14, 4, 2))[0], operand]
+        odds = PART_ODDS if "%" in pieces[int(operand[1:])] else WHOLE_ODDS
+        program += [random.choices(tuple(odds), tuple(odds.values()))[0], operand]
     return tuple(program)

@@ -18,7 +18,10 @@ class AnswerFormat:
 
 _MARKER = re.compile(r"\b([A-Z][A-Za-z_]{1,20}(?: [A-Za-z_]{2,12})?:)\s*(?:[<\[{]|[A-Za-z]\b|\.{3}|_{2,})")
 _QUOTED_MARKER = re.compile(r"(?:after|with|by|prefix(?:ed)?)\s+[\"'`“]([^\"'`”\n]{1,16})[\"'`”]", re.IGNORECASE)
-_TAG = re.compile(r"<([a-z_]{2,16})>")
+_TAG = re.compile(
+    r"<([a-z_]{2,16})>(?=.{0,40}</\1>)|<(answer|result|final|solution|output|label)>|<([a-z_]{2,16})> tags?\b",
+    re.DOTALL,
+)
 _PLAIN = re.compile(
     r"\b(?:only|just)\s+(?:with\s+)?(?:the|a|one|its)\b|\bnothing else\b"
     r"|\b(?:number|label|word|name|letter)\s+only\b|\b(?:single|one)\s+(?:word|number|letter|label)\b",
@@ -30,7 +33,7 @@ _JSON = re.compile(r"\bjson\b|\{\s*[\"“]", re.IGNORECASE)
 def find_formats(text: str) -> tuple[AnswerFormat, ...]:
     """Every format open to an answer, those named by ``text`` marked as asked for."""
     tag = _TAG.search(text)
-    name = tag[1] if tag else "answer"
+    name = next(filter(None, tag.groups())) if tag else "answer"
     json_asked = bool(_JSON.search(text))
     formats = [
         AnswerFormat(name="plain", is_asked=bool(_PLAIN.search(text)) and not json_asked),

@@ -10,7 +10,7 @@ MAX_OPTIONS = 12
 _LETTERED = re.compile(r"(?:^|(?<=[\s(]))\(?([A-H])[).:]\s+(.{1,80}?)(?=\s+\(?[B-H][).:]\s|\s*$)", re.MULTILINE)
 _ENUMERATED = re.compile(
     r"\[([^\[\]\n]{3,160})\]"
-    r"|\b(?:one of|either|labels?|categor(?:y|ies)|options?|choices|classes|as)\b(?: are| is)?"
+    r"|\b(?:one of|either|labels?|categor(?:y|ies)|options?|choices|classes|as(?! one of))\b(?: are| is)?"
     r"\s*:?\s+([^.\n?:]{3,160})",
     re.IGNORECASE,
 )
@@ -24,6 +24,11 @@ class Option:
 
     text: str
     letter: str = ""
+
+
+def without_lettered(text: str) -> str:
+    """``text`` without its lettered options, so that their figures are not taken for the story's."""
+    return _LETTERED.sub(" ", text) if len(_LETTERED.findall(text)) > 1 else text
 
 
 def find_options(text: str) -> tuple[Option, ...]:

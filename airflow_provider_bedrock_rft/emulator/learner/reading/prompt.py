@@ -15,7 +15,7 @@ from airflow_provider_bedrock_rft.emulator.learner.features import (
 from airflow_provider_bedrock_rft.emulator.learner.reading.fields import Field, find_fields
 from airflow_provider_bedrock_rft.emulator.learner.reading.formats import AnswerFormat, find_formats
 from airflow_provider_bedrock_rft.emulator.learner.reading.messages import Message, split_roles
-from airflow_provider_bedrock_rft.emulator.learner.reading.options import Option, find_options
+from airflow_provider_bedrock_rft.emulator.learner.reading.options import Option, find_options, without_lettered
 from airflow_provider_bedrock_rft.emulator.learner.reading.quantities import Quantity, find_quantities
 from airflow_provider_bedrock_rft.emulator.learner.reading.sentences import (
     is_instruction,
@@ -65,7 +65,7 @@ def read_prompt(messages: Sequence[Message]) -> Prompt:
     standing, asked = split_roles(messages)
     sentences = split_sentences(asked)
     story = story_of(sentences)
-    told = " ".join(story)
+    told = " ".join(story_of(split_sentences(without_lettered(asked))))
     instructions = "\n".join([standing, *filter(is_instruction, sentences)])
     question = question_of(story)
     tokens = normalised_tokens(told)

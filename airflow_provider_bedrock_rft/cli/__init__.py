@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GROUPS = {
+    "demo": "one whole retraining on this machine, start to end",
+    "up": "the emulator and Airflow on this machine, left running",
+    "down": "stop what `up` started",
     "compare": "compare two sets of scores and decide: promote, hold or reject",
     "emulator": "run the embedded stand-in for Bedrock and the AWS services around it",
 }

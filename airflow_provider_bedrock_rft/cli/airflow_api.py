@@ -64,6 +64,19 @@ class AirflowApi:
         except RequestRejected:
             self._call("PATCH", f"/api/v2/connections/{quote(str(connection['connection_id']))}", connection)
 
+    def has_dag(self, dag_id: str) -> bool:
+        """True once the DAG processor has read the DAG."""
+        try:
+            self._call("GET", f"/api/v2/dags/{quote(dag_id)}")
+        except ResourceNotFound:
+            return False
+        return True
+
+    def import_errors(self) -> list[str]:
+        """Why DAG files could not be read."""
+        found = self._call("GET", "/api/v2/importErrors").get("import_errors")
+        return [str(item.get("stack_trace", "")) for item in found] if isinstance(found, list) else []
+
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run the DAG."""
         self._call("PATCH", f"/api/v2/dags/{quote(dag_id)}", {"is_paused": False})
@@ -97,12 +110,17 @@ class AirflowApi:
         value = self._call("GET", path).get("value")
         return json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
 
-    def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int) -> list[str]:
-        """The messages in the log of one try."""
+    def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int) -> list[Mapping[str, object]]:
+        """The structured lines in the log of one try; ``event`` is the message."""
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/logs/{try_number}"
         content = self._call("GET", path).get("content")
         lines = content if isinstance(content, list) else []
-        return [str(line.get("event", "")) if isinstance(line, dict) else str(line) for line in lines]
+        return [line if isinstance(line, dict) else {"event": str(line)} for line in lines]
+
+    def errors(self, dag_id: str, run_id: str, task_id: str, *, try_number: int) -> list[str]:
+        """The sentences with which one try failed."""
+        lines = self.log(dag_id, run_id, task_id, try_number=try_number)
+        return [sentence for line in lines if line.get("level") == "error" for sentence in _sentences(line)]
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         if self._token:
@@ -143,6 +161,13 @@ def _task_state(item: Mapping[str, object]) -> TaskState:
         try_number=tries if isinstance(tries, int) else 0,
         duration_seconds=float(duration) if isinstance(duration, (int, float)) else None,
     )
+
+
+def _sentences(line: Mapping[str, object]) -> list[str]:
+    detail = line.get("error_detail")
+    if isinstance(detail, list) and detail:
+        return [str(item.get("exc_value", "")) for item in detail if isinstance(item, dict)]
+    return [str(line.get("event", ""))]
 
 
 def _refusal(error: urllib.error.HTTPError, method: str, path: str) -> RequestRejected | ResourceNotFound:

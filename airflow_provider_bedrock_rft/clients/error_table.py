@@ -80,7 +80,8 @@ _CODES_BY_KIND: Mapping[type[ServiceError], str] = {
     RequestRejected: """
         AnnotationNameTooLong CodeArtifactUserDeletedException CodeArtifactUserFailedException
         CodeVerificationFailedException IncompatiblePolicyException InvalidAllowedPatternException
-        InvalidAnnotationName InvalidCertificate InvalidCodeSignatureException InvalidFormat InvalidInput
+        InvalidAnnotationName InvalidCertificate InvalidCodeSignatureException InvalidFilterKey InvalidFilterOption
+        InvalidFilterValue InvalidFormat InvalidInput
         InvalidNextToken InvalidObjectState InvalidParameterCombination InvalidParameterException
         InvalidParameterInput InvalidParameterValue InvalidParameterValueException InvalidPolicyAttributeException
         InvalidPolicyTypeException InvalidPrefix InvalidPublicKey InvalidRequest InvalidRequestContentException
@@ -114,7 +115,6 @@ ERROR_OF_CLASS: Mapping[str, type[ServiceError]] = {
     "SSOError": InvalidCredentials,
     "TokenRetrievalError": InvalidCredentials,
     "NoAuthTokenError": InvalidCredentials,
-    "AuthTokenError": InvalidCredentials,
     "LoginError": InvalidCredentials,
     "HTTPClientError": ConnectionLost,
     "ConnectionError": ConnectionLost,

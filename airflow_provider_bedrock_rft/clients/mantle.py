@@ -5,11 +5,13 @@ Replies are read as JSON, not as the SDK's models: those do not know a grader of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_bedrock_rft.clients import mantle_wire as wire
-from airflow_provider_bedrock_rft.clients.translate import translated
+from airflow_provider_bedrock_rft.clients.translate import reading, translated
 from airflow_provider_bedrock_rft.core.errors import ResourceConflict, ResourceNotFound
 from airflow_provider_bedrock_rft.core.ports import Capabilities
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
     from airflow_provider_bedrock_rft.core.ports import StoredFile
+
+T = TypeVar("T")
 
 PAGE_SIZE = 100
 _JOBS = "/fine_tuning/jobs"
@@ -70,16 +74,16 @@ class MantleTraining:
     def upload_file(self, path: Path, *, name: str) -> StoredFile:
         """Stream a dataset to the file store; never repeated by itself."""
         once = self._client.with_options(max_retries=0, timeout=self._config.upload_timeout_seconds)
-        with translated(f"Upload {path.name}"), path.open("rb") as stream:
+        with reading(f"Upload {path.name}"), path.open("rb") as stream:
             # an open file is streamed; the SDK would read a Path into memory whole
             reply = once.files.with_raw_response.create(file=(name, stream), purpose="fine-tune")
             return wire.file_in(reply.http_response.json())
 
     def find_file(self, *, name: str) -> StoredFile | None:
         """The newest complete file of that name."""
-        pages = self._items("/files", f"List files to find {name}", purpose="fine-tune")
-        named = (item for item in pages if item.get("filename") == name and item.get("status") != "error")
-        return max((wire.file_in(item) for item in named), key=lambda file: file.created_at, default=None)
+        pages = self._pages("/files", f"List files to find {name}", wire.whole_file_in, purpose="fine-tune")
+        named = (file for page in pages for file in page if file and file.name == name)
+        return max(named, key=lambda file: file.created_at, default=None)
 
     def delete_file(self, file_id: str) -> None:
         """Remove a file; one that is gone already is no error."""
@@ -93,20 +97,20 @@ class MantleTraining:
         """Create a job with one request, never repeated here: Mantle would create another."""
         once = self._client.with_options(max_retries=0, timeout=self._config.create_timeout_seconds)
         body = wire.body_of(spec, token=token if self._config.identify_jobs else "")
-        with translated(f"Create a fine-tuning job of {spec.model}"):
+        with reading(f"Create a fine-tuning job of {spec.model}"):
             reply: Any = once.post(_JOBS, body=body, cast_to=object)
             return wire.job_in(reply)
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
-        with translated(f"Get job {job_id}"):
+        with reading(f"Get job {job_id}"):
             reply: Any = self._client.get(f"{_JOBS}/{_quoted(job_id)}", cast_to=object)
             return wire.job_in(reply)
 
     def list_jobs(self, *, created_after: float) -> Iterator[Job]:
         """Jobs created at or after that time; ends with the first page that has none."""
-        for page in self._pages(_JOBS, "List fine-tuning jobs"):
-            recent = [job for job in map(wire.job_in, page) if job.created_at >= created_after]
+        for page in self._pages(_JOBS, "List fine-tuning jobs", wire.job_in):
+            recent = [job for job in page if job.created_at >= created_after]
             yield from recent
             if not recent:
                 return
@@ -121,26 +125,27 @@ class MantleTraining:
 
     def list_events(self, job_id: str) -> Iterator[JobEvent]:
         """The job's events as the pages give them."""
-        return map(wire.event_in, self._items(f"{_JOBS}/{_quoted(job_id)}/events", f"List events of job {job_id}"))
+        path = f"{_JOBS}/{_quoted(job_id)}/events"
+        return chain.from_iterable(self._pages(path, f"List events of job {job_id}", wire.event_in))
 
     def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:
         """The job's checkpoints; none before training has started."""
         path = f"{_JOBS}/{_quoted(job_id)}/checkpoints"
-        return (wire.checkpoint_in(item, job_id) for item in self._items(path, f"List checkpoints of job {job_id}"))
+        parse = partial(wire.checkpoint_in, job_id=job_id)
+        return chain.from_iterable(self._pages(path, f"List checkpoints of job {job_id}", parse))
 
-    def _items(self, path: str, operation: str, **query: object) -> Iterator[dict[str, Any]]:
-        for page in self._pages(path, operation, **query):
-            yield from page
-
-    def _pages(self, path: str, operation: str, **query: object) -> Iterator[list[dict[str, Any]]]:
+    def _pages(
+        self, path: str, operation: str, parse: Callable[[dict[str, Any]], T], **query: object
+    ) -> Iterator[list[T]]:
         cursors: set[str] = set()
         asked = {"limit": PAGE_SIZE, **query}
         while True:
-            with translated(operation):
+            with reading(operation):
                 reply: Any = self._client.get(path, cast_to=object, options={"params": asked})
-                page = list(reply.get("data") or [])
+                items = list(reply.get("data") or [])
+                page = [parse(item) for item in items]
             yield page
-            last = str(page[-1].get("id") or "") if page else ""
+            last = str(items[-1]["id"]) if items else ""
             if not reply.get("has_more") or not last or last in cursors:  # a repeated cursor would never end
                 return
             cursors.add(last)

@@ -100,6 +100,11 @@ def file_in(data: Mapping[str, Any]) -> StoredFile:
     )
 
 
+def whole_file_in(data: Mapping[str, Any]) -> StoredFile | None:
+    """The file in a listing, ``None`` for one whose content was refused."""
+    return None if data.get("status") == "error" else file_in(data)
+
+
 def _grader_in(method: Mapping[str, Any]) -> str:
     return str(_mapping(_mapping(method.get("grader")).get("lambda")).get("function") or "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_bedrock_rft.clients.translate import translated
+from airflow_provider_bedrock_rft.clients.translate import reading
 from airflow_provider_bedrock_rft.core.ports import Completion
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ class MantleRuntime:
     def complete(self, request: CompletionRequest) -> Completion:
         """One completion; see :class:`~airflow_provider_bedrock_rft.core.ports.ModelRuntime`."""
         started = time.perf_counter()
-        with translated(f"Ask model {request.model}"):
+        with reading(f"Ask model {request.model}"):
             reply: Any = self._client.post("/chat/completions", body=_body_of(request), cast_to=object)
-        return _completion_in(reply, latency_ms=(time.perf_counter() - started) * 1000)
+            return _completion_in(reply, latency_ms=(time.perf_counter() - started) * 1000)
 
 
 def _body_of(request: CompletionRequest) -> dict[str, object]:

@@ -60,6 +60,23 @@ def translated(operation: str) -> Iterator[None]:
         raise ours from error
 
 
+@contextmanager
+def reading(operation: str) -> Iterator[None]:
+    """Like :func:`translated`, and a reply that is not what was asked for is a failure of the service.
+
+    It may follow a request that was carried out: to whoever created something it is like a lost reply.
+    """
+    try:
+        with translated(operation):
+            yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ServiceUnavailable(
+            f"{operation} failed: the endpoint's reply cannot be read ({type(error).__name__}: {error}).",
+            action="Check that the endpoint of the AWS connection is Bedrock's.",
+            operation=operation,
+        ) from error
+
+
 def translate(error: BaseException, operation: str) -> ServiceError | None:
     """Our error for a foreign one, ``None`` for what is not a service's or an SDK's (a bug, or ours already)."""
     if isinstance(error, RftError) or not _is_foreign(error):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GROUPS = {
+    "dataset": "check, split and describe datasets, and make them from invocation logs",
     "demo": "one whole retraining on this machine, start to end",
     "up": "the emulator and Airflow on this machine, left running",
     "down": "stop what `up` started",

@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.dataset.finding import Finding, FindingLog, Note, Place, finding_at
-from airflow_provider_bedrock_rft.core.dataset.gradability import TOP_SCORE, ScoreCompletion, notes_on_gradability
+from airflow_provider_bedrock_rft.core.dataset.gradability import (
+    BATCH_SIZE,
+    TOP_SCORE,
+    ScoreCompletions,
+    notes_on_gradability,
+)
 from airflow_provider_bedrock_rft.core.dataset.jsonl import sound_records
 from airflow_provider_bedrock_rft.core.dataset.language import LanguageProfile, LanguageTally
 from airflow_provider_bedrock_rft.core.dataset.near import NearIndex
 from airflow_provider_bedrock_rft.core.dataset.privacy import Detector, load_detectors, notes_on_privacy
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements
+from airflow_provider_bedrock_rft.core.dataset.record import Record
 from airflow_provider_bedrock_rft.core.dataset.reference import reference_text
 from airflow_provider_bedrock_rft.core.dataset.source import TRAIN, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from airflow_provider_bedrock_rft.core.dataset.record import Record
 
 MAX_RECORDS = 50_000
 """Above it the second pass is skipped and says so: no service takes as many, and memory would grow."""
@@ -40,7 +44,7 @@ class DeepOptions:
 
     near: bool = True
     privacy: bool = True
-    score: ScoreCompletion | None = None
+    score: ScoreCompletions | None = None
     top_score: float = TOP_SCORE
     previous_language: LanguageProfile | None = None
 
@@ -55,6 +59,7 @@ class DeepPass:
     language: LanguageTally = field(default_factory=LanguageTally)
     _near: NearIndex = field(default_factory=NearIndex)
     _places: list[tuple[Place, str]] = field(default_factory=list)
+    _ungraded: list[tuple[Place, Record]] = field(default_factory=list)
     _detectors: tuple[Detector, ...] = ()
 
     def run(self, sources: Sequence[Source]) -> None:
@@ -64,6 +69,7 @@ class DeepPass:
             with source.open() as stream:
                 for line, record in sound_records(stream, self.needs):
                     self._take(record, Place(file=source.name, line=line), source.split)
+        self._grade()
         self.log.extend(self._findings_on_pairs())
         self._check_language(sources)
 
@@ -79,6 +85,10 @@ class DeepPass:
     def _take(self, record: Record, place: Place, split: str) -> None:
         for note in self._notes_on(record):
             self.log.add(finding_at(place, note.code, note.message, field=note.field, severity=note.severity))
+        if self.options.score is not None:
+            self._ungraded.append((place, record))
+            if len(self._ungraded) >= BATCH_SIZE:
+                self._grade()
         if split == TRAIN:
             self.language.add(record.prompt)
         if self.options.near:
@@ -93,8 +103,15 @@ class DeepPass:
             for key, value in record.metadata.items():
                 if isinstance(value, str):
                     yield from notes_on_privacy(value, key, self._detectors)
-        if self.options.score is not None:
-            yield from notes_on_gradability(record, self.options.score, self.options.top_score)
+
+    def _grade(self) -> None:
+        """Run the grader on the references read since the last time."""
+        batch, self._ungraded = self._ungraded, []
+        if self.options.score is None or not batch:
+            return
+        records = [record for _, record in batch]
+        for index, note in notes_on_gradability(records, self.options.score, self.options.top_score):
+            self.log.add(finding_at(batch[index][0], note.code, note.message, field=note.field))
 
     def _findings_on_pairs(self) -> Iterator[Finding]:
         for near in self._near.pairs():

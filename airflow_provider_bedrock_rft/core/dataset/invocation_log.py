@@ -61,7 +61,7 @@ class LogFilter:
     def _is_in_time(self, timestamp: str) -> bool:
         if self.since is None and self.until is None:
             return True
-        moment = _epoch_seconds(timestamp)
+        moment = epoch_seconds(timestamp)
         if moment is None:
             return False
         return (self.since is None or moment >= self.since) and (self.until is None or moment < self.until)
@@ -158,7 +158,8 @@ def _completion(body: _Object) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _epoch_seconds(timestamp: str) -> float | None:
+def epoch_seconds(timestamp: str) -> float | None:
+    """An ISO 8601 time, UTC where it names no zone; ``None`` when it is none."""
     try:
         moment = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
     except ValueError:

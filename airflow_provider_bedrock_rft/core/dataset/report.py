@@ -41,10 +41,10 @@ def _finding_json(finding: Finding) -> dict[str, object]:
     }
 
 
-def report_lines(report: DatasetReport, *, max_per_code: int = 10) -> Iterator[str]:
+def report_lines(report: DatasetReport, *, max_per_code: int = 20, max_findings: int = 0) -> Iterator[str]:
     """The report as lines of text: each finding, how many more there are of its code, and a summary."""
     shown: Counter[str] = Counter()
-    for finding in report.findings:
+    for finding in report.findings[: max_findings or None]:
         shown[finding.code] += 1
         if not max_per_code or shown[finding.code] <= max_per_code:
             yield str(finding)

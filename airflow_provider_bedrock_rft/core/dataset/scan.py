@@ -13,6 +13,7 @@ from airflow_provider_bedrock_rft.core.dataset.length import CountTokens, notes_
 from airflow_provider_bedrock_rft.core.dataset.lines import BOM, Block, ByteStream, read_blocks
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements
 from airflow_provider_bedrock_rft.core.dataset.reference import notes_on_reference_in_prompt
+from airflow_provider_bedrock_rft.core.dataset.rules import RULES
 from airflow_provider_bedrock_rft.core.dataset.shapes import Shapes, shape_of
 from airflow_provider_bedrock_rft.core.dataset.source import Source
 from airflow_provider_bedrock_rft.core.errors import InvalidDataset
@@ -133,7 +134,8 @@ def scan_source(
             scan.sha256 = hashing.hexdigest()
     except InvalidDataset as error:
         scan.was_read = False
-        code = str(error.details.get("code", "unreadable-file"))
+        code = str(error.details.get("code"))
+        code = code if code in RULES else "unreadable-file"
         log.add(finding_at(Place(file=source.name), code, error.message))
     return scan
 

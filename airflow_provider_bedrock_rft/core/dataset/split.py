@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_bedrock_rft.core.dataset.near import NearIndex
 from airflow_provider_bedrock_rft.core.dataset.record import Record
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 
@@ -40,18 +41,20 @@ def split_records(
     group_by: str | None = None,
     stratify_by: str | None = None,
     group_key: Callable[[Record], str] | None = None,
+    keeps_near_together: bool = True,
 ) -> Split:
     """Divide ``records`` by ``fractions``; equal arguments give equal parts, on every machine.
 
-    Records with one group stay on one side: by the metadata key ``group_by``, by ``group_key``, and always by equal
-    prompts. Within each stratum (the value of the metadata key ``stratify_by``) the fractions are kept as closely as
-    whole groups allow.
+    Records with one group stay on one side: by the metadata key ``group_by``, by ``group_key``, always by equal
+    prompts, and near ones unless told otherwise. Within each stratum (the value of the metadata key ``stratify_by``)
+    the fractions are kept as closely as whole groups allow.
 
     Raises:
         InvalidInput: ``fractions`` are not positive or do not add up to 1, or a named key is in no record.
     """
     _check_arguments(records, fractions, [key for key in (group_by, stratify_by) if key])
-    groups = _grouped(records, group_by, group_key)
+    near = _near_pairs(records) if keeps_near_together else []
+    groups = _grouped(records, group_by, group_key, near)
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
         strata[_value(records[group[0]], stratify_by)].append(group)
@@ -77,17 +80,15 @@ def _value(record: Record, key: str | None) -> str:
 
 
 def _grouped(
-    records: Sequence[Record], group_by: str | None, group_key: Callable[[Record], str] | None
+    records: Sequence[Record],
+    group_by: str | None,
+    group_key: Callable[[Record], str] | None,
+    near: Sequence[tuple[int, int]],
 ) -> list[list[int]]:
-    """Indices of records that share any key, by union-find; in order of first appearance."""
-    parent = list(range(len(records)))
-
-    def root(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
+    """Indices of records that share any key or are near, in order of first appearance."""
+    families = _Families(len(records))
+    for first, second in near:
+        families.join(first, second)
     first_with: dict[tuple[str, str], int] = {}
     for index, record in enumerate(records):
         keys = [("prompt", " ".join(record.prompt.split()))]
@@ -96,12 +97,35 @@ def _grouped(
         if group_key:
             keys.append(("given", group_key(record)))
         for key in keys:
-            a, b = sorted((root(first_with.setdefault(key, index)), root(index)))
-            parent[b] = a
+            families.join(first_with.setdefault(key, index), index)
     groups: dict[int, list[int]] = defaultdict(list)
     for index in range(len(records)):
-        groups[root(index)].append(index)
+        groups[families.root(index)].append(index)
     return list(groups.values())
+
+
+class _Families:
+    """Union-find over indices; a family's root is its smallest index."""
+
+    def __init__(self, n: int) -> None:
+        self._parent = list(range(n))
+
+    def root(self, index: int) -> int:
+        while self._parent[index] != index:
+            self._parent[index] = self._parent[self._parent[index]]
+            index = self._parent[index]
+        return index
+
+    def join(self, one: int, other: int) -> None:
+        smaller, larger = sorted((self.root(one), self.root(other)))
+        self._parent[larger] = smaller
+
+
+def _near_pairs(records: Sequence[Record]) -> list[tuple[int, int]]:
+    index = NearIndex()
+    for record in records:
+        index.add(record)
+    return [(near.first, near.second) for near in index.pairs()]
 
 
 def _shuffled(groups: list[list[int]], records: Sequence[Record], seed: int) -> list[list[int]]:

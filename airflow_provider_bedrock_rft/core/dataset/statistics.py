@@ -126,7 +126,7 @@ def dataset_statistics(
         characters.append(len(record.prompt))
         tokens.append(count(record.prompt) + TOKENS_PER_TURN * len(record.messages))
         n_with_system += record.messages[0].role == "system"
-        metadata.update(record.metadata)
+        metadata.update(record.metadata.keys())
         answer = reference_text(record.reference)
         references.append(len(answer))
         n_with_reference += record.reference is not None

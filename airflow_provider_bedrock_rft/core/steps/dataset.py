@@ -1,4 +1,4 @@
-"""Steps about datasets: check and upload."""
+"""Steps about datasets: prepare (check, then write canonically) and upload."""
 
 from __future__ import annotations
 
@@ -7,13 +7,85 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import payload
+from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport, check_dataset
 from airflow_provider_bedrock_rft.core.dataset.fingerprint import content_name
+from airflow_provider_bedrock_rft.core.dataset.jsonl import Written, sound_records, write_records
+from airflow_provider_bedrock_rft.core.dataset.manifest import DatasetManifest, manifest_of
+from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target
+from airflow_provider_bedrock_rft.core.dataset.record import canonical_line
+from airflow_provider_bedrock_rft.core.dataset.source import TRAIN
 from airflow_provider_bedrock_rft.core.errors import InvalidDataset, TransientServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from airflow_provider_bedrock_rft.core.ports import StoredFile, TrainingService
+    from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.dataset.source import Source
+    from airflow_provider_bedrock_rft.core.ports import ObjectStore, StoredFile, TrainingService
+
+
+@payload("rft.prepared_dataset")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedDataset:
+    """A checked dataset, written as canonical JSONL to a local file.
+
+    Attributes:
+        path: The file.
+        manifest: What it is and where it came from.
+        is_unchanged: Its fingerprint is the one of the dataset trained on before.
+    """
+
+    path: str
+    manifest: DatasetManifest
+    is_unchanged: bool = False
+
+
+def prepare_dataset(
+    sources: Sequence[Source],
+    out: Path,
+    *,
+    options: CheckOptions | None = None,
+    tool_version: str = "",
+    last_fingerprint: str = "",
+) -> tuple[PreparedDataset, DatasetReport]:
+    """Check ``sources`` and write the training records among them to ``out``, all of them or none.
+
+    Raises:
+        InvalidDataset: The check found errors; ``out`` is not touched.
+    """
+    chosen = options or CheckOptions()
+    report = check_dataset(sources, chosen)
+    report.raise_for_errors()
+    needs = Requirements.of(chosen.targets)
+    part = out.with_name(f"{out.name}.part")
+    with part.open("wb") as stream:
+        written = write_records(_training_records(sources, needs), stream)
+    part.replace(out)
+    manifest = manifest_of(report, written, sources, targets=needs.targets, tool_version=tool_version)
+    is_unchanged = written.sha256 == last_fingerprint
+    return PreparedDataset(path=str(out), manifest=manifest, is_unchanged=is_unchanged), report
+
+
+def manifest_for(
+    report: DatasetReport, sources: Sequence[Source], targets: Sequence[Target], *, tool_version: str
+) -> DatasetManifest:
+    """The manifest of a checked dataset that is not written anywhere."""
+    digest, n_records, size = hashlib.sha256(), 0, 0
+    for record in _training_records(sources, Requirements.of(targets)):
+        line = canonical_line(record)
+        digest.update(line)
+        n_records += 1
+        size += len(line)
+    written = Written(n_records=n_records, size_bytes=size, sha256=digest.hexdigest())
+    return manifest_of(report, written, sources, targets=targets, tool_version=tool_version)
+
+
+def _training_records(sources: Sequence[Source], needs: Requirements) -> Iterator[Record]:
+    for source in sources:
+        if source.split == TRAIN:
+            with source.open() as stream:
+                yield from (record for _, record in sound_records(stream, needs))
 
 
 @payload("rft.dataset")
@@ -71,6 +143,32 @@ def upload_dataset(
         n_records=lines if n_records < 0 else n_records,
         size_bytes=size,
         reused=reused,
+    )
+
+
+def upload_dataset_to_s3(
+    objects: ObjectStore, path: Path, *, prefix: str, fingerprint: str = "", n_records: int = -1
+) -> UploadedDataset:
+    """Like :func:`upload_dataset`, for planes that train from S3: the object below ``prefix`` is named by content.
+
+    S3 shows an object when all of it is there, so one that is found is whole.
+
+    Raises:
+        InvalidDataset: The file is missing or empty.
+    """
+    size, lines, digest = _measure(path)
+    name = content_name(fingerprint or digest)
+    uri = f"{prefix.rstrip('/')}/{name}"
+    is_stored = objects.etag(uri) is not None
+    if not is_stored:
+        objects.put(uri, path)
+    return UploadedDataset(
+        file_id=uri,
+        fingerprint=fingerprint or digest,
+        name=name,
+        n_records=lines if n_records < 0 else n_records,
+        size_bytes=size,
+        reused=is_stored,
     )
 
 

@@ -10,6 +10,7 @@ from airflow_provider_bedrock_rft.core.evaluation.answer import prompt_fingerpri
 from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
 from airflow_provider_bedrock_rft.core.evaluation.paired import compare as compare_scores
 from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun, ScoredCompletion, by_sample, summarize
+from airflow_provider_bedrock_rft.core.evaluation.separation import refuse_overlap
 from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
 from airflow_provider_bedrock_rft.core.steps.answering import AnswerBook
 from airflow_provider_bedrock_rft.core.steps.grading import GradeBook
@@ -90,13 +91,16 @@ def compare_runs(
     baseline: EvaluationRun,
     candidate: EvaluationRun,
     *,
+    chosen_on: Sequence[EvaluationRun] = (),
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
     """Compare two evaluations sample by sample.
 
+    ``chosen_on`` are the evaluations by which the candidate's checkpoint was chosen: they must be of other prompts.
+
     Raises:
-        InvalidScores: They were graded by different graders, or on different prompts.
+        InvalidScores: They were graded by different graders, on different prompts, or on prompts the choice had seen.
     """
     if baseline.grader_arn != candidate.grader_arn:
         raise InvalidScores(
@@ -109,6 +113,8 @@ def compare_runs(
             action="Evaluate both models on the same version of the test set.",
         )
     left, right = load_scores(objects, baseline), load_scores(objects, candidate)
+    for run in chosen_on:
+        refuse_overlap(load_scores(objects, run), right)
     return compare_scores(left, right, confidence=confidence, seed=seed)
 
 

@@ -30,6 +30,7 @@ class Environment:
         self._limits = limits
         self._api = RuntimeApi(place.socket)
         self._request_id = ""
+        self._main_pid = 0
         self._process: asyncio.subprocess.Process | None = None
         self._exited: asyncio.Task[int] | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -130,7 +131,8 @@ class Environment:
     def _is_over_memory(self) -> bool:
         """A peak between two looks counts as well."""
         assert self._process is not None  # noqa: S101 -- set by start
-        self.peak_kb = max(self.peak_kb, processes.peak_kb(self._process.pid))
+        self._main_pid = self._main_pid or processes.largest(self._process.pid)  # behind walls it is a descendant
+        self.peak_kb = max(self.peak_kb, processes.peak_kb(self._main_pid))
         return self.peak_kb > self.function.memory_mb * 1024
 
     async def _out_of_memory(self) -> Outcome:

@@ -34,6 +34,7 @@ from airflow_provider_bedrock_rft.emulator.functions.launch import (
 )
 from airflow_provider_bedrock_rft.emulator.functions.limits import HostLimits
 from airflow_provider_bedrock_rft.emulator.functions.output import LogLines
+from airflow_provider_bedrock_rft.emulator.functions.relay import Relay
 from airflow_provider_bedrock_rft.emulator.functions.report import Report, tail
 from airflow_provider_bedrock_rft.emulator.functions.runtime_api import Event
 
@@ -90,6 +91,7 @@ class FunctionHost:
         self._code = CodeStore(self._root / "code")
         self._sdk = make_sdk_folder(self._root / "sdk")
         self._run_folder = _fresh_run_folder(self._root)
+        self._relay = Relay(self._run_folder / "out.sock", endpoint)
         self._busy: Counter[tuple[str, str, str]] = Counter()
         self._idle: dict[FunctionVersion, list[_Started]] = {}
         self._live: set[Environment] = set()
@@ -128,6 +130,7 @@ class FunctionHost:
             self._discard(environment)
         while self._closing:
             await asyncio.wait(self._closing)
+        self._relay.close()
         shutil.rmtree(self._run_folder, ignore_errors=True)
 
     def _admit(self, function: FunctionVersion) -> None:
@@ -216,16 +219,19 @@ class FunctionHost:
         folder = await asyncio.to_thread(
             self._code.folder, function.code_sha256, lambda: self._catalogue.code(function)
         )
-        place = Place(code=folder, own=own_folder(self._run_folder), sdk=self._sdk)
+        place = Place(code=folder, own=own_folder(self._run_folder), sdk=self._sdk, relay=self._relay.path)
         day = time.strftime("%Y/%m/%d", time.gmtime(self._now()))
         log_stream = f"{day}/[{function.version}]{uuid.uuid4().hex}"
+        walls = await asyncio.to_thread(self._walls)
+        if walls is not None:
+            await self._relay.start()
         launch = prepare(
             function,
             place,
             endpoint=self._endpoint(),
             credentials=self._credentials(function),
             log_stream=log_stream,
-            walls=await asyncio.to_thread(self._walls),
+            walls=walls,
         )
         environment = Environment(function, place, launch, self._limits)
         self._live.add(environment)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.functions.catalogue import FunctionVersion
@@ -40,11 +41,12 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Folders of an environment on the host: its code (read-only), its own writable one, and the SDK's."""
+    """What of the host an environment uses: code (read-only), a writable folder, the SDK, the way out."""
 
     code: Path
     own: Path
     sdk: Path
+    relay: Path
 
     @property
     def socket(self) -> Path:
@@ -113,7 +115,8 @@ def prepare(
     python = (sys.executable, "-I", "-S", "-u", "-B", str(_CLIENT))
     command: tuple[str, ...] = (*python, token, function.handler, str(place.sdk), str(data_bytes), str(_TMP_BYTES))
     if walls is not None:
-        command = (*_walled(walls, place), *command)
+        port = str(urlsplit(endpoint).port or 80)
+        command = (*_walled(walls, place), *command, port, str(place.relay))
     return Launch(command=command, environment=environment, folder=place.code, token=token)
 
 
@@ -121,11 +124,13 @@ def _walled(bwrap: str, place: Place) -> tuple[str, ...]:
     """``bwrap`` with the few folders a function may see, each at its own path."""
     readable = [*_SYSTEM_FOLDERS, *_interpreter_folders(), str(place.code), str(place.sdk), str(_CLIENT)]
     readable += [str(link.readlink()) for link in sorted(place.sdk.iterdir())]
-    arguments = [bwrap, "--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    arguments = [bwrap, "--unshare-user-try", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net"]
     arguments += ["--die-with-parent", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
     for folder in readable:
         arguments += ["--ro-bind-try", folder, folder]
-    return (*arguments, "--bind", str(place.own), str(place.own), "--chdir", str(place.code))
+    for path in (str(place.own), str(place.relay)):
+        arguments += ["--bind", path, path]
+    return (*arguments, "--chdir", str(place.code))
 
 
 @cache

@@ -26,6 +26,11 @@ def usage(pid: int) -> Usage:
     return Usage(rss_kb=sum(map(_rss_kb, pids)), n_processes=len(pids))
 
 
+def largest(pid: int) -> int:
+    """The process of the tree below ``pid`` that has had the most memory."""
+    return max(tree(pid), key=peak_kb)
+
+
 def peak_kb(pid: int) -> int:
     """The highest resident memory that one process has had so far."""
     with contextlib.suppress(OSError, ValueError):

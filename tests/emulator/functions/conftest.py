@@ -96,7 +96,7 @@ class Bench:
     async def invoke(self, payload: bytes = b"{}", *, name: str = "f") -> InvocationResult:
         return await self.host.invoke(name, payload, account=ACCOUNT, region=REGION)
 
-    async def run(self, source: str, payload: bytes = b"{}", **settings: object) -> InvocationResult:
+    async def run(self, source: str = "", payload: bytes = b"{}", **settings: object) -> InvocationResult:
         self.add(source, **settings)  # type: ignore[arg-type]
         return await self.invoke(payload)
 
@@ -145,3 +145,8 @@ async def make_bench(tmp_path: Path, walls: Callable[[], str | None]) -> AsyncIt
 @pytest.fixture
 def bench(make_bench: MakeBench) -> Bench:
     return make_bench()
+
+
+@pytest.fixture
+def make_zip() -> Callable[[Mapping[str, str | bytes]], bytes]:
+    return zipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.hooks.shared import CLOCK
+from airflow_provider_bedrock_rft.hooks.shared import CLOCK, quiet_http_logs
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
@@ -33,4 +33,5 @@ class ConnectedTask:
         """The way to every service; tests assign a fake."""
         from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 
+        quiet_http_logs()
         return BedrockRftHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)

@@ -207,8 +207,11 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
     def _skip_if_trained(self, uploaded: UploadedDataset) -> None:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        for job in self.hook.training.list_jobs(created_after=0.0):
-            if job.training_data == uploaded.file_id and outcome_of(job.status) is Outcome.SUCCEEDED:
+        training = self.hook.training
+        for job in training.list_jobs(created_after=0.0):
+            if job.training_data != uploaded.file_id:
+                continue
+            if outcome_of(training.get_job(job.job_id).status) is Outcome.SUCCEEDED:  # a listing's status may be old
                 raise AirflowSkipException(
                     f"The dataset has not changed since job {job.job_id} was trained on it (on_unchanged='skip')."
                 )

@@ -6,11 +6,12 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 
-SHOWN = {"critic_rewards_mean": "reward", "actor_entropy": "entropy", "response_length_mean": "completion length"}
+REWARD = "critic_rewards_mean"
+SHOWN = {REWARD: "reward", "actor_entropy": "entropy", "response_length_mean": "completion length"}
 """Metrics worth a place in a line, under the words of the field."""
 
 MAX_LINES = 6
@@ -51,7 +52,7 @@ class Progress:
         steps = [event for event in new if event.step is not None]
         skipped = {event.event_id for event in steps[:-1]} if len(steps) > MAX_LINES else set()
         if skipped:
-            self._say(f"{len(skipped)} training steps since the last look; the newest:")
+            self._say(f"{len(steps)} training steps since the last look{_rise(steps)}; the newest:")
         for event in new:
             if event.event_id not in skipped:
                 self._say(line_of(event))
@@ -65,6 +66,11 @@ class Progress:
                 yield event
             elif (known := known + 1) >= SEEN_IN_A_ROW:
                 return
+
+
+def _rise(steps: Sequence[JobEvent]) -> str:
+    first, last = (step.metrics.get(REWARD) for step in (steps[0], steps[-1]))
+    return "" if first is None or last is None else f", reward {first:.4g} → {last:.4g}"
 
 
 def line_of(event: JobEvent) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate, TooFewSamples
@@ -141,3 +142,11 @@ def clustered_mean(
         n=len(names),
         method="cluster-robust t",
     )
+
+
+def mean_share(values: Sequence[float], *, confidence: float = 0.95) -> Estimate | TooFewSamples:
+    """A mean of shares: as :func:`mean`, its interval kept within 0 and 1."""
+    found = mean(values, confidence=confidence)
+    if isinstance(found, TooFewSamples):
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))

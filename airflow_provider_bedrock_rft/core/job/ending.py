@@ -48,14 +48,14 @@ class Ending:
 
     Attributes:
         job_id: The job.
-        kind: Only ``succeeded`` is success.
+        reason: Only ``succeeded`` is success.
         message: One sentence, empty on success.
         action: What to do next, empty on success.
         tuned_model: Id or ARN of the result, empty without one.
     """
 
     job_id: str
-    kind: EndingKind
+    reason: EndingKind
     message: str = ""
     action: str = ""
     tuned_model: str = ""
@@ -70,8 +70,8 @@ class Ending:
             UnknownStatus: The service used a word that we do not know.
             ServiceError: Looking at the job failed for good.
         """
-        if self.kind is not EndingKind.SUCCEEDED:
-            raise _ERRORS[self.kind](self.message, action=self.action, job_id=self.job_id)
+        if self.reason is not EndingKind.SUCCEEDED:
+            raise _ERRORS[self.reason](self.message, action=self.action, job_id=self.job_id)
 
 
 def ending_of_job(job: Job) -> Ending:
@@ -85,11 +85,11 @@ def ending_of_job(job: Job) -> Ending:
     if outcome is None:
         raise ValueError(f"Job {job.job_id} is {job.status}: it has not ended.")
     if outcome is Outcome.SUCCEEDED and job.tuned_model:
-        return Ending(job_id=job.job_id, kind=EndingKind.SUCCEEDED, tuned_model=job.tuned_model)
+        return Ending(job_id=job.job_id, reason=EndingKind.SUCCEEDED, tuned_model=job.tuned_model)
     if outcome is Outcome.CANCELLED:
         return Ending(
             job_id=job.job_id,
-            kind=EndingKind.CANCELLED,
+            reason=EndingKind.CANCELLED,
             message=f"Job {job.job_id} was cancelled.",
             action="Clear the task to train again.",
             tuned_model=job.tuned_model,
@@ -99,7 +99,7 @@ def ending_of_job(job: Job) -> Ending:
     )
     return Ending(
         job_id=job.job_id,
-        kind=EndingKind.FAILED,
+        reason=EndingKind.FAILED,
         message=f"Job {job.job_id} failed: {(said or 'the service gives no reason').rstrip('.')}.",
         action="Mend the cause, then clear the task: that trains again.",
     )
@@ -109,7 +109,7 @@ def ending_by_timeout(job_id: str, *, waited_seconds: float) -> Ending:
     """We gave up; the job goes on."""
     return Ending(
         job_id=job_id,
-        kind=EndingKind.TIMEOUT,
+        reason=EndingKind.TIMEOUT,
         message=f"Gave up waiting for job {job_id} after {waited_seconds / 3600:.1f} h; the job is still running.",
         action="Clear the task to go on waiting for the same job, or raise the time-out.",
     )
@@ -118,4 +118,4 @@ def ending_by_timeout(job_id: str, *, waited_seconds: float) -> Ending:
 def ending_by_error(job_id: str, error: RftError) -> Ending:
     """Looking at the job failed in a way that waiting does not mend."""
     kind = EndingKind.UNKNOWN_STATUS if isinstance(error, UnknownStatus) else EndingKind.ERROR
-    return Ending(job_id=job_id, kind=kind, message=error.message, action=error.action)
+    return Ending(job_id=job_id, reason=kind, message=error.message, action=error.action)

@@ -22,9 +22,11 @@ _REGISTERED: dict[type, tuple[str, int]] = {}
 
 
 def payload(kind: str, *, version: int = 1) -> Callable[[type[T]], type[T]]:
-    """Register a frozen dataclass as a payload of ``kind``."""
+    """Register a frozen dataclass as a payload of ``kind``; it has no fields of the names ``kind`` and ``version``."""
 
     def register(cls: type[T]) -> type[T]:
+        if clash := {"kind", "version"} & set(cls.__annotations__):
+            raise TypeError(f"{cls.__name__}.{clash.pop()} would hide the payload's own.")
         _REGISTERED[cls] = (kind, version)
         return cls
 

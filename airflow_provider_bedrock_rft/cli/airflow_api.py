@@ -81,9 +81,14 @@ class AirflowApi:
         """Let the scheduler run the DAG."""
         self._call("PATCH", f"/api/v2/dags/{quote(dag_id)}", {"is_paused": False})
 
-    def trigger(self, dag_id: str, *, conf: Mapping[str, object], run_id: str) -> None:
-        """Create a run; one that exists already is no error."""
-        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+    def due_date(self, dag_id: str) -> str | None:
+        """The logical date of the run that the schedule will create next, ``None`` where no schedule does."""
+        date = self._call("GET", f"/api/v2/dags/{quote(dag_id)}").get("next_dagrun_logical_date")
+        return None if date is None else str(date)
+
+    def trigger(self, dag_id: str, *, conf: Mapping[str, object], run_id: str, logical_date: str | None = None) -> None:
+        """Create a run; one that exists already is no error. With a logical date it *is* the schedule's run."""
+        body = {"dag_run_id": run_id, "logical_date": logical_date, "conf": dict(conf)}
         try:
             self._call("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", body)
         except RequestRejected as error:

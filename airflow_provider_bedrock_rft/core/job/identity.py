@@ -15,7 +15,7 @@ _NAME_LENGTH = 63
 def task_key(*, dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> str:
     """The key of one task instance: readable, safe as an S3 key or parameter name, equal for all its tries."""
     exact = fingerprint({"dag": dag_id, "task": task_id, "run": run_id, "map_index": map_index})
-    readable = "/".join(_slug(part, 48) for part in (dag_id, run_id, task_id))
+    readable = "/".join(_slug(part, 48) or "_" for part in (dag_id, run_id, task_id))
     return f"{readable}/{exact[:20]}"
 
 

@@ -179,9 +179,7 @@ def test_a_refusal_is_final_and_leaves_nothing_to_search_for(world: Any, submit:
     assert len(world.jobs) == 1
 
 
-def test_a_stranger_with_other_hyperparameters_is_not_adopted(
-    world: Any, submit: Any, spec: JobSpec, fakes: Any
-) -> None:
+def test_a_stranger_with_other_hyperparameters_is_not_adopted(world: Any, submit: Any, spec: JobSpec) -> None:
     other = replace(spec, hyperparameters=replace(spec.hyperparameters, batch_size=8))
     submit(other, key="dag/run/other")
     world.failures["create_job"] = [ServiceUnavailable("busy")]

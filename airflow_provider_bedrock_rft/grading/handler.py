@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, overload
 
-from airflow_provider_bedrock_rft.core.grader.reward import Reward, as_reward
+from airflow_provider_bedrock_rft.core.grader.binding import GradingFunction, bind
+from airflow_provider_bedrock_rft.core.grader.reward import InvalidReward, Reward
 from airflow_provider_bedrock_rft.core.grader.sample import GraderSample, read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-GradingFunction = Callable[..., "float | Reward"]
-"""Takes any of :data:`ARGUMENTS` by keyword and returns a number or a :class:`Reward`."""
-
-ARGUMENTS: Mapping[str, Callable[[GraderSample], object]] = {
-    "completion": lambda sample: sample.completion,
-    "reference": lambda sample: sample.reference,
-    "prompt": lambda sample: sample.prompt,
-    "metadata": lambda sample: sample.metadata,
-    "turns": lambda sample: sample.turns,
-    "tools": lambda sample: sample.tools,
-    "sample_id": lambda sample: sample.sample_id,
-    "sample": lambda sample: sample,
-}
-"""What a grading function may ask for, by the name of its parameter."""
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +35,17 @@ class GraderOptions:
     log_content: bool = False
 
 
-class InvalidSignature(TypeError):
-    """A grading function that asks for something no sample has."""
-
-
 class Grader:
     """A grading function and its options; calling it calls the function.
 
     Raises:
-        InvalidSignature: The function needs a parameter that is not in :data:`ARGUMENTS`.
+        InvalidSignature: The function needs a parameter that no sample has (``core.grader.binding.ARGUMENTS``).
     """
 
     def __init__(self, function: GradingFunction, options: GraderOptions | None = None) -> None:
         self.function = function
         self.options = options or GraderOptions()
-        self._arguments = tuple((name, ARGUMENTS[name]) for name in wanted_arguments(function))
+        self._grade = bind(function)
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", type(function).__name__)
 
@@ -79,7 +59,7 @@ class Grader:
         Raises:
             InvalidReward: The function did not return a finite number.
         """
-        return as_reward(self.function(**{name: read(sample) for name, read in self._arguments}))
+        return self._grade(sample)
 
     def lambda_handler(self, event: object, context: object = None) -> object:  # noqa: ARG002 -- Lambda passes both
         """The reply to one invocation, in the order and with the ids of the event."""
@@ -93,11 +73,13 @@ class Grader:
     def _grade_safely(self, sample: GraderSample) -> Reward:
         try:
             return self.grade(sample)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # one bad sample must not fail its batch
             _log_failure(sample.sample_id, error, with_message=self.options.log_content)
             if self.options.on_error == "fail":
                 raise
-            return Reward(self.options.floor, metrics={"grader_error": 1.0})
+            return Reward(
+                self.options.floor, metrics={"grader_error": 1.0, f"grader_error.{type(error).__name__}": 1.0}
+            )
 
 
 def to_entry(sample_id: str, reward: Reward) -> dict[str, object]:
@@ -105,23 +87,6 @@ def to_entry(sample_id: str, reward: Reward) -> dict[str, object]:
     named = [{"name": name, "value": value, "type": "Reward"} for name, value in reward.components.items()]
     named += [{"name": name, "value": value, "type": "Metric"} for name, value in reward.metrics.items()]
     return {"id": sample_id, "aggregate_reward_score": float(reward.value), "metrics_list": named}
-
-
-def wanted_arguments(function: GradingFunction) -> Sequence[str]:
-    """The names of :data:`ARGUMENTS` that ``function`` takes.
-
-    Raises:
-        InvalidSignature: It needs another one.
-    """
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return tuple(ARGUMENTS)
-    for parameter in parameters:
-        is_needed = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
-        if is_needed and (parameter.name not in ARGUMENTS or parameter.kind is parameter.POSITIONAL_ONLY):
-            known = ", ".join(ARGUMENTS)
-            raise InvalidSignature(f"A grader cannot be given {parameter.name!r}; its parameters may be {known}.")
-    return tuple(parameter.name for parameter in parameters if parameter.name in ARGUMENTS)
 
 
 @overload
@@ -157,5 +122,7 @@ def handler_for(grader: GradingFunction) -> Callable[[object, object], object]:
 def _log_failure(sample_id: str, error: BaseException, *, with_message: bool) -> None:
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {frame[0].filename.rpartition('/')[2]}:{frame[0].lineno}" if frame else ""
-    message = f": {error}" if with_message else ""
+    message = f": {error}" if with_message or isinstance(error, ImportError | InvalidReward) else ""
+    if isinstance(error, KeyError) and frame and frame[0].line == "raise KeyError(key) from None":
+        message = f": the environment variable {error} is not set"
     sys.stderr.write(f"[grader] sample {sample_id!r}: {type(error).__name__}{place}{message}\n")

@@ -18,8 +18,17 @@ DOOR = f"{DISTRIBUTION}.grading"
 ROOMS = (DOOR, f"{DISTRIBUTION}.core.grader", f"{DISTRIBUTION}.core.errors")
 """Where modules that may travel live."""
 
-REQUIREMENTS: Mapping[str, tuple[str, ...]] = {}
+_LIBRARY = f"{DISTRIBUTION}.core.grader.library"
+REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
+    f"{_LIBRARY}.maths": ("math-verify[antlr4_13_2]",),
+    f"{_LIBRARY}.schema": ("jsonschema",),
+    f"{_LIBRARY}.similarity": ("rapidfuzz",),
+    f"{_LIBRARY}.sql": ("sqlglot",),
+}
 """Module → the packages it stands on, which are not in Lambda's runtime."""
+
+COMPANIONS: Mapping[str, tuple[str, ...]] = {f"{DOOR}.execution": (f"{DOOR}.cell",)}
+"""Module → modules that it starts as a process, which no import shows."""
 
 _STUB = '"""The part of airflow-provider-bedrock-rft that travels with a grader."""\n'
 
@@ -95,8 +104,9 @@ def _read(module: str) -> tuple[str, bytes, tuple[str, ...]]:
             f"A grader cannot import {module}: it does not exist in the Lambda.",
             action=f"Import from {DOOR}, which travels with the grader.",
         )
-    parents = (module.rpartition(".")[0],) if "." in module else ()
+    parents: tuple[str, ...] = (module.rpartition(".")[0],) if "." in module else ()
     if module == DISTRIBUTION:
         return path, _STUB.encode(), ()
     content = resources_of(DISTRIBUTION).joinpath(path.partition("/")[2]).read_bytes()
+    parents += COMPANIONS.get(module, ())
     return path, content, (*(name for name in imports_of(ast.parse(content)) if _is_ours(name)), *parents)

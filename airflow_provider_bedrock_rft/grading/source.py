@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.errors import InvalidGrader
+from airflow_provider_bedrock_rft.core.grader.binding import ARGUMENTS
 from airflow_provider_bedrock_rft.core.grader.package import ENTRY_MODULE, PYTHON_VERSION, GraderSource
-from airflow_provider_bedrock_rft.grading.handler import ARGUMENTS
 from airflow_provider_bedrock_rft.grading.runtime import DISTRIBUTION, imports_of, runtime_files, runtime_requirements
 from airflow_provider_bedrock_rft.grading.wheels import pinned
 

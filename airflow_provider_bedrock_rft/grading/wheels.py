@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -10,7 +15,7 @@ from packaging.requirements import Requirement
 from airflow_provider_bedrock_rft.core.errors import InvalidGrader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 def pinned(requirements: Iterable[str]) -> tuple[str, ...]:
@@ -49,3 +54,36 @@ def _installed(name: str) -> tuple[str, list[str]]:
     except PackageNotFoundError:
         return "", []
     return found.version, found.requires or []
+
+
+def fetch(requirements: Sequence[str], *, python_version: str, timeout_seconds: float = 600.0) -> dict[str, bytes]:
+    """Archive path → content of exactly these packages, built for Lambda (x86-64 Linux).
+
+    Raises:
+        InvalidGrader: There is no installer, or a package has no wheel for that platform and Python.
+    """
+    if not requirements:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="rft-wheels-") as folder:
+        command = [*_installer(python_version), "--target", folder, *requirements]
+        done = subprocess.run(  # noqa: S603 -- an installer of this environment
+            command, capture_output=True, text=True, check=False, timeout=timeout_seconds
+        )
+        if done.returncode:
+            reason = " ".join(done.stderr.split())[-500:]
+            raise InvalidGrader(
+                f"The dependencies {', '.join(requirements)} cannot be fetched for Lambda: {reason}",
+                action="Choose versions that have wheels for manylinux x86-64, or put them into a layer.",
+            )
+        root = Path(folder)
+        found = sorted(path for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+
+
+def _installer(python_version: str) -> list[str]:
+    if uv := shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent)):
+        target = ["--python-platform", "x86_64-manylinux_2_28", "--python-version", python_version]
+        return [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", *target]
+    platforms = [f"--platform={name}_x86_64" for name in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    return [*pip, f"--python-version={python_version}", *platforms]

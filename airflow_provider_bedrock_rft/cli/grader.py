@@ -1,0 +1,215 @@
+"""``bedrock-rft grader``: try, package, deploy and invoke a reward function."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from airflow_provider_bedrock_rft.clients.session import Session
+    from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
+    from airflow_provider_bedrock_rft.core.grader.trial.bench import TrialSettings
+    from airflow_provider_bedrock_rft.core.grader.trial.report import TrialReport
+
+FAILED = 1
+N_CHECKED = 16
+"""Samples on which a deployed grader is held to the local run."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-commands."""
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _configure_test(
+        commands.add_parser("test", help="run a grader through the test bench; the exit status is its verdict")
+    )
+    package = commands.add_parser("package", help="build the Lambda package and print its SHA-256")
+    _add_source(package)
+    package.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
+    package.set_defaults(run=_package)
+    _configure_deploy(commands.add_parser("deploy", help="publish a grader as an immutable version; prints its ARN"))
+    invoke = commands.add_parser("invoke", help="score a dataset's references with a deployed grader")
+    invoke.add_argument("arn", help="ARN of the function, with a version")
+    invoke.add_argument("--dataset", type=Path, required=True, help="records as JSON lines")
+    invoke.add_argument("--limit", type=int, default=16, help="records sent (default %(default)s, 0 for all)")
+    _add_place(invoke)
+    invoke.set_defaults(run=_invoke)
+
+
+def _configure_test(parser: argparse.ArgumentParser) -> None:
+    _add_source(parser)
+    parser.add_argument("--dataset", type=Path, required=True, help="records as JSON lines")
+    parser.add_argument("--format", choices=("text", "json", "html"), default="text")
+    parser.add_argument("--limit", type=int, default=200, help="records tried (default %(default)s, 0 for all)")
+    _add_trial(parser)
+    parser.set_defaults(run=_test)
+
+
+def _configure_deploy(parser: argparse.ArgumentParser) -> None:
+    _add_source(parser)
+    parser.add_argument("--function-name", required=True, help="of the Lambda function")
+    parser.add_argument("--role-arn", default="", help="execution role; without it one is made")
+    parser.add_argument("--tier", choices=("bedrock", "sagemaker", "hyperpod"), default="bedrock")
+    parser.add_argument("--alias", default="live", help="moved to the new version (default %(default)s)")
+    parser.add_argument("--dataset", type=Path, help="records to try the grader on, before and after; a failure stops")
+    parser.add_argument("--limit", type=int, default=200, help="records tried (default %(default)s, 0 for all)")
+    _add_trial(parser)
+    _add_place(parser)
+    parser.set_defaults(run=_deploy)
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("grader", metavar="PATH.py[:NAME]", help="the file, and the function in it")
+    parser.add_argument(
+        "--requirement", action="append", default=[], metavar="NAME[==VERSION]", help="a package it needs"
+    )
+    parser.add_argument(
+        "--python", default="3.12", metavar="VERSION", help="of the Lambda runtime (default %(default)s)"
+    )
+
+
+def _add_trial(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout", type=int, default=300, metavar="SECONDS", help="of the Lambda (default %(default)s)"
+    )
+    parser.add_argument("--memory", type=int, default=512, metavar="MB", help="of the Lambda (default %(default)s)")
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help="environment variable of the Lambda"
+    )
+    parser.add_argument("--answer-key", default="", help="field of a record that holds a right completion")
+    parser.add_argument("--skip", action="append", default=[], metavar="CODE", help="a check that does not apply")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--region", default="us-west-2")
+    parser.add_argument("--endpoint-url", default="", help="of the emulator; without it AWS")
+
+
+def _test(args: argparse.Namespace) -> int:
+    from airflow_provider_bedrock_rft.core.grader.trial.report import to_html, to_json, to_text
+
+    report = _try_out(args)
+    print({"text": to_text, "json": to_json, "html": to_html}[args.format](report))
+    return 0 if report.passed else FAILED
+
+
+def _package(args: argparse.Namespace) -> int:
+    from airflow_provider_bedrock_rft.grading.workshop import pack
+
+    package = pack(args.grader, requirements=args.requirement, python_version=args.python)
+    args.out.write_bytes(package.zip_bytes)
+    print(package.sha256)
+    return 0
+
+
+def _deploy(args: argparse.Namespace) -> int:
+    from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
+    from airflow_provider_bedrock_rft.core.grader.tier import Tier
+    from airflow_provider_bedrock_rft.core.grader.trial.report import to_text
+    from airflow_provider_bedrock_rft.core.steps.grader import GraderSettings, deploy_grader
+    from airflow_provider_bedrock_rft.grading.workshop import pack
+
+    if args.dataset:
+        report = _try_out(args)
+        print(to_text(report), file=sys.stderr)
+        if not report.passed:
+            return FAILED
+    settings = GraderSettings(
+        function_name=args.function_name,
+        role_arn=args.role_arn,
+        timeout_seconds=args.timeout,
+        memory_mb=args.memory,
+        environment=_environment(args.env),
+        alias=args.alias,
+        tier=Tier(args.tier),
+    )
+    package = pack(args.grader, requirements=args.requirement, python_version=args.python)
+    session = _session(args)
+    deployed = deploy_grader(session.functions, session.roles, package, settings, SystemClock())
+    if args.dataset:
+        _check_deployed(session, deployed.arn, args)
+    print(deployed.arn)
+    return 0
+
+
+def _check_deployed(session: Session, arn: str, args: argparse.Namespace) -> None:
+    from airflow_provider_bedrock_rft.core.steps.grader_versions import check_deployed
+    from airflow_provider_bedrock_rft.grading.workshop import local_scores
+
+    samples = _reference_samples(args.dataset, min(args.limit or N_CHECKED, N_CHECKED))
+    environment = _environment(args.env)
+    check_deployed(session.functions, arn, samples, local_scores(args.grader, samples, environment=environment))
+
+
+def _invoke(args: argparse.Namespace) -> int:
+    from airflow_provider_bedrock_rft.core.steps.grader_versions import invoke_grader
+
+    samples = _reference_samples(args.dataset, args.limit)
+    for sample_id, score in invoke_grader(_session(args).functions, args.arn, samples).items():
+        print(f"{sample_id}\t{score.value!r}")
+    return 0
+
+
+def _reference_samples(dataset: Path, limit: int) -> list[GraderSample]:
+    from airflow_provider_bedrock_rft.core.grader.trial.cases import RIGHT, subjects_of
+
+    subjects = subjects_of(_records(dataset, limit))
+    return [subject.case(RIGHT, "", subject.answer.reference).sample for subject in subjects]
+
+
+def _try_out(args: argparse.Namespace) -> TrialReport:
+    from airflow_provider_bedrock_rft.grading.workshop import try_out
+
+    return try_out(
+        args.grader,
+        _records(args.dataset, args.limit),
+        _trial_settings(args),
+        requirements=args.requirement,
+        environment=_environment(args.env),
+        python_version=args.python,
+    )
+
+
+def _trial_settings(args: argparse.Namespace) -> TrialSettings:
+    from airflow_provider_bedrock_rft.core.grader.trial.bench import TrialSettings
+
+    return TrialSettings(
+        max_records=args.limit,
+        timeout_seconds=args.timeout,
+        memory_mb=args.memory,
+        answer_key=args.answer_key,
+        skipped=frozenset(args.skip),
+    )
+
+
+def _records(path: Path, limit: int) -> list[Record]:
+    from itertools import islice
+
+    from airflow_provider_bedrock_rft.core.dataset.jsonl import read_records
+    from airflow_provider_bedrock_rft.core.errors import InvalidDataset
+
+    try:
+        with path.open("rb") as stream:
+            return list(islice(read_records(stream, file=str(path)), limit or None))
+    except OSError as error:
+        raise InvalidDataset(f"The dataset {path} cannot be read: {error.strerror}.") from None
+
+
+def _environment(assignments: Sequence[str]) -> dict[str, str]:
+    from airflow_provider_bedrock_rft.core.errors import InvalidGrader
+
+    for assignment in assignments:
+        if "=" not in assignment:
+            raise InvalidGrader(f"--env {assignment}: there is no '='.", action="Write NAME=VALUE.")
+    return dict(assignment.split("=", 1) for assignment in assignments)
+
+
+def _session(args: argparse.Namespace) -> Session:
+    from airflow_provider_bedrock_rft.clients.config import ClientConfig
+    from airflow_provider_bedrock_rft.clients.session import Session
+
+    return Session(ClientConfig(region=args.region, endpoint_url=args.endpoint_url))

@@ -1,0 +1,66 @@
+"""Finding the answer in a completion, and texts that mean the same. Standard library only."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+MAX_CHARACTERS = 100_000
+"""Longer completions are cut at the front: an answer stands at the end."""
+
+_ANSWER_KEYS = ("answer", "label", "value", "result", "text")
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_SAID = re.compile(
+    r"\b(?:final|correct|right)?\s*(?:answer|option|choice)\b\s*(?:(?:is|=)\s*:?|:)[ \t]*(?P<said>[^\n]+)",
+    re.IGNORECASE,
+)
+_LEADERS = re.compile(r"^(?:[#>*\-\s]+|(?:the\s+)?(?:final\s+)?answer\s*(?:is|:|=)\s*)+", re.IGNORECASE)
+_DECORATION = str.maketrans("", "", "*_`$\"'“”‘’")  # noqa: RUF001 -- quotation marks of other keyboards
+
+
+def final_answer(completion: str, marker: str = "####") -> str | None:
+    r"""The one answer a completion commits to; ``None`` when it commits to none, or to several that differ.
+
+    Looked for, in this order: behind ``marker``, in ``<answer>`` tags, in ``\boxed{}``, after "the answer is", in a
+    completion of one line, on the last line.
+    """
+    text = completion[-MAX_CHARACTERS:].strip()
+    marked = [line.rpartition(marker)[2] for line in text.splitlines() if marker in line]
+    for candidates in (marked, _TAGGED.findall(text), boxed(text), [said["said"] for said in _SAID.finditer(text)]):
+        said = [candidate.strip() for candidate in candidates if any(map(str.isalnum, candidate))]
+        if said:
+            return said[-1] if len(set(map(normalise, said))) == 1 else None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else None
+
+
+def boxed(text: str) -> list[str]:
+    r"""The contents of every ``\boxed{…}``, braces balanced."""
+    found = []
+    for opening in re.finditer(r"\\boxed\s*\{", text):
+        depth, position = 1, opening.end()
+        while depth and position < len(text):
+            depth += {"{": 1, "}": -1}.get(text[position], 0)
+            position += 1
+        if not depth:
+            found.append(text[opening.end() : position - 1])
+    return found
+
+
+def normalise(text: str) -> str:
+    """``text`` without what does not change its meaning: case, width, white space, markdown, quotes, final marks."""
+    plain = unicodedata.normalize("NFKC", text).translate(_DECORATION)
+    plain = _LEADERS.sub("", plain)
+    return " ".join(plain.split()).casefold().strip(" .,;:!?)(][。！？")  # noqa: RUF001 -- final marks of other scripts
+
+
+def reference_texts(reference: object) -> list[str]:
+    """The texts a reference accepts: itself, what stands below a usual key, or every element of a list."""
+    if isinstance(reference, Mapping):
+        values: Iterable[object] = [reference[key] for key in _ANSWER_KEYS if key in reference][:1]
+    elif isinstance(reference, list | tuple):
+        values = reference
+    else:
+        return [] if reference is None else [str(reference)]
+    return [text for value in values for text in reference_texts(value)]

@@ -20,6 +20,7 @@ GROUPS = {
     "up": "the emulator and Airflow on this machine, left running",
     "down": "stop what `up` started",
     "compare": "compare two sets of scores and decide: promote, hold or reject",
+    "grader": "try, package, deploy and invoke a reward function",
     "emulator": "run the embedded stand-in for Bedrock and the AWS services around it",
 }
 """Command group → one-line help, in the order of the pipeline."""

@@ -16,14 +16,23 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from airflow_provider_bedrock_rft.emulator.faults import parse_rule
 from airflow_provider_bedrock_rft.emulator.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _DEFAULT_FOLDER = Path(".bedrock-rft") / "emulator"
 _BACKLOG = 2048
+
+
+class _Configuration(msgspec.Struct, forbid_unknown_fields=True):
+    """A configuration file."""
+
+    training: dict[str, object] = {}
+    faults: list[dict[str, object]] = []
 
 
 class CannotStart(Exception):
@@ -69,14 +78,13 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
 
 def _configured(settings: Settings, path: Path) -> Settings:
     try:
-        given = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
-        if unknown := sorted(set(given) - {"training", "faults"}):
-            raise CannotStart(f"{path}: there is no setting {unknown[0]!r}; there are training and faults.")
-        merged = {"data_dir": str(settings.data_dir), **given}
-        read = msgspec.convert(merged, Settings, dec_hook=lambda kind, value: kind(value))
-    except (OSError, msgspec.DecodeError) as error:
+        given = msgspec.json.decode(path.read_bytes(), type=_Configuration)
+        for rule in given.faults:
+            parse_rule(rule)
+        training = settings.training.changed(given.training)
+    except (OSError, ValueError) as error:
         raise CannotStart(f"The configuration {path} cannot be used: {error}") from error
-    return replace(settings, training=read.training, faults=read.faults)
+    return replace(settings, training=training, faults=tuple(given.faults))
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -88,6 +96,9 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # inherited: else each reply may wait 40 ms for an ACK
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(_BACKLOG)

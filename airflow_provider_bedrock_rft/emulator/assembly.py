@@ -12,7 +12,6 @@ import uvicorn
 
 from airflow_provider_bedrock_rft.emulator.answering import LocalAnswerer
 from airflow_provider_bedrock_rft.emulator.auth import Authenticator, KeyRing
-from airflow_provider_bedrock_rft.emulator.aws.plane import AwsPlane
 from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
 from airflow_provider_bedrock_rft.emulator.control import Control
 from airflow_provider_bedrock_rft.emulator.faults import Faults
@@ -26,6 +25,7 @@ from airflow_provider_bedrock_rft.emulator.mantle.listener import PLANE, MantleL
 from airflow_provider_bedrock_rft.emulator.mantle.models import Models
 from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
 from airflow_provider_bedrock_rft.emulator.mantle.responses import Responses
+from airflow_provider_bedrock_rft.emulator.mounting import make_plane
 from airflow_provider_bedrock_rft.emulator.server import Door, Scope
 from airflow_provider_bedrock_rft.emulator.store import Store
 from airflow_provider_bedrock_rft.emulator.training.engine import Engine, TrainingEngine
@@ -56,7 +56,9 @@ async def run(settings: Settings, listener: socket.socket, url: str, announce: C
         emulator = Emulator(settings, url)
         server = make_server(emulator.door, emulator.connections, announce)
         try:
-            await emulator.aws.open()
+            opening = emulator.aws.open()
+            if emulator.aws.has_state:
+                await opening
             emulator.engine.resume()
             emulator.answerer.warm_up()
             await server.serve(sockets=[listener])
@@ -76,8 +78,8 @@ class Emulator:
         self._faults = Faults(self.clock, settings.seed, settings.faults)
         self.answerer = LocalAnswerer()
         authenticator = Authenticator(KeyRing())
-        self.aws = AwsPlane(folder, authenticator, endpoint=lambda: url, now=self.clock.now, seed=settings.seed)
-        functions = LambdaFunctions(self.aws.functions, self.aws.catalogue)
+        self.aws = make_plane(folder, authenticator, url=url, now=self.clock.now, seed=settings.seed)
+        functions = LambdaFunctions(self.aws)
         self.engine = TrainingEngine(
             Engine(
                 store=self.store,

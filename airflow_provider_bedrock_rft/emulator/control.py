@@ -8,11 +8,11 @@ import msgspec
 
 from airflow_provider_bedrock_rft.emulator.exchange import Json, Reply, reply
 from airflow_provider_bedrock_rft.emulator.faults import Faults, InvalidFault
-from airflow_provider_bedrock_rft.emulator.settings import Settings, TrainingSettings
 from airflow_provider_bedrock_rft.emulator.training.state import Phase
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+    from airflow_provider_bedrock_rft.emulator.settings import Settings
     from airflow_provider_bedrock_rft.emulator.training.engine import TrainingEngine
 
 PREFIX = "/_emulator"
@@ -76,10 +76,7 @@ class Control:
 
     def _change_training(self, changes: Json) -> Json:
         """New training settings, for jobs that are created from now on (``slots`` only counts at the start)."""
-        current: Json = msgspec.to_builtins(self.training)
-        if unknown := sorted(set(changes) - set(current)):
-            raise ValueError(f"There is no training setting {unknown[0]!r}.")
-        self.training = msgspec.convert({**current, **changes}, TrainingSettings)
+        self.training = self.training.changed(changes)
         return self._all_settings()
 
     def _faults_route(self, method: str, rest: list[str], body: bytes) -> object | None:

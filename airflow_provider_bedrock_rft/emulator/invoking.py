@@ -10,16 +10,14 @@ from airflow_provider_bedrock_rft.emulator.functions.invocation import FunctionE
 from airflow_provider_bedrock_rft.emulator.training.grading import GraderFailure
 
 if TYPE_CHECKING:
-    from airflow_provider_bedrock_rft.emulator.functions.catalogue import FunctionCatalogue
-    from airflow_provider_bedrock_rft.emulator.functions.host import FunctionHost
+    from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
 
 
 class LambdaFunctions:
     """Invokes what an ARN says at the moment: an unqualified one follows the function's code, a version stands."""
 
-    def __init__(self, host: FunctionHost, catalogue: FunctionCatalogue) -> None:
-        self._host = host
-        self._catalogue = catalogue
+    def __init__(self, aws: AwsMount) -> None:
+        self._aws = aws
 
     async def call(self, function: str, payload: bytes, *, account: str, region: str) -> bytes:
         """The function's reply.
@@ -28,7 +26,7 @@ class LambdaFunctions:
             GraderFailure: there was none, or it was an error; the message is the function's own.
         """
         try:
-            result = await self._host.invoke(function, payload, account=account, region=region)
+            result = await (await self._aws.plane()).functions.invoke(function, payload, account=account, region=region)
         except FunctionError as error:
             raise GraderFailure(f"{type(error).__name__}: {error}") from error
         if result.function_error is not None:
@@ -37,8 +35,9 @@ class LambdaFunctions:
 
     async def exists(self, function: str, *, account: str, region: str) -> bool:
         """True when the function, version or alias is there."""
+        catalogue = (await self._aws.plane()).catalogue
         try:
-            await asyncio.to_thread(self._catalogue.resolve, function, None, account=account, region=region)
+            await asyncio.to_thread(catalogue.resolve, function, None, account=account, region=region)
         except FunctionNotFound:
             return False
         return True

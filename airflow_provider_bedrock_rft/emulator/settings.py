@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
+_COUNTS = (
+    "slots",
+    "checkpoint_interval",
+    "snapshot_interval",
+    "min_records",
+    "grader_batch_size",
+    "grader_concurrency",
+    "max_bad_steps",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,24 @@ class TrainingSettings:
     grader_retry_seconds: float = 0.2
     grader_errors: Literal["fail", "zero"] = "fail"
     max_bad_steps: int = 5
+
+    def __post_init__(self) -> None:
+        for name in _COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if self.group_size < 2 or not 0 <= self.holdout_fraction < 1:
+            raise ValueError("group_size must be at least 2, and holdout_fraction at least 0 and below 1")
+
+    def changed(self, changes: Mapping[str, object]) -> TrainingSettings:
+        """These settings with ``changes``.
+
+        Raises:
+            ValueError: a setting that is not there, or a value that makes no sense.
+        """
+        current = msgspec.to_builtins(self)
+        if unknown := sorted(set(changes) - set(current)):
+            raise ValueError(f"there is no training setting {unknown[0]!r}")
+        return msgspec.convert({**current, **changes}, TrainingSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

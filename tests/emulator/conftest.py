@@ -27,6 +27,7 @@ class EmulatorProcess:
     folder: Path
     arguments: tuple[str, ...] = ()
     url: str = ""
+    function: str = ""
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> EmulatorProcess:

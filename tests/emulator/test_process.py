@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import openai
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "airflow_provider_bedrock_rft.emulator"]
+
+
+def refused(*arguments: str) -> str:
+    ended = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert len(ended.stderr.strip().splitlines()) == 1
+    return ended.stderr
+
+
+def test_a_port_in_use_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1:{port}" in refused("--port", str(port), "--data-dir", str(tmp_path))
+
+
+def test_a_folder_in_use_is_told_in_one_sentence(start_emulator: Any, tmp_path: Path) -> None:
+    start_emulator()
+    assert "belongs to another emulator (process " in refused("--data-dir", str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ("{", "cannot be used"),
+        ('{"training": {"slots": "two"}}', "cannot be used"),
+        ('{"colour": 1}', "unknown field `colour`"),
+        ('{"training": {"colour": 1}}', "no training setting 'colour'"),
+        ('{"training": {"slots": 0}}', "slots must be at least 1"),
+        ('{"faults": [{"status": "x"}]}', "status"),
+        (None, "cannot be used"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_told(tmp_path: Path, config: str | None, why: str) -> None:
+    path = tmp_path / "config.json"
+    if config is not None:
+        path.write_text(config)
+    assert why in refused("--config", str(path), "--data-dir", str(tmp_path / "data"))
+
+
+def test_an_impossible_speed_is_told(tmp_path: Path) -> None:
+    assert "must be positive" in refused("--speed", "0", "--data-dir", str(tmp_path))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
+    command = [*COMMAND, "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready http://127.0.0.1:")
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=30)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_time_runs_faster_can_be_advanced_and_does_not_run_back(start_emulator: Any) -> None:
+    emulator = start_emulator("--speed", "1000")
+    now = emulator.control("GET", "clock")["now"]
+    advanced = emulator.control("POST", "clock", {"advance_seconds": 86_400})["now"]
+    assert advanced >= now + 86_400
+    assert emulator.call("POST", "/_emulator/clock", {"advance_seconds": -1})[0] == 400
+    assert emulator.stop() == 0
+    assert emulator.start().control("GET", "clock")["now"] >= advanced
+
+
+def test_settings_can_be_seen_and_changed_for_new_jobs(start_emulator: Any) -> None:
+    emulator = start_emulator(config={"training": {"group_size": 4}})
+    assert emulator.control("GET", "settings")["training"]["group_size"] == 4
+    changed = emulator.control("PATCH", "settings", {"checkpoint_interval": 5})
+    assert (changed["training"]["group_size"], changed["training"]["checkpoint_interval"]) == (4, 5)
+    for bad in ({"colour": 1}, {"group_size": "many"}):
+        assert emulator.call("PATCH", "/_emulator/settings", bad)[0] == 400
+    assert emulator.call("GET", "/_emulator/nothing")[0] == 404
+    assert emulator.call("GET", "/_emulator/jobs/none")[0] == 404
+
+
+def test_a_kill_loses_nothing_that_was_acknowledged(start_emulator: Any) -> None:
+    emulator = start_emulator()
+    kept: list[str] = []
+    for _ in range(3):
+        with openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token(), max_retries=0) as client:
+            kept += [client.files.create(file=(f"{len(kept)}-{i}", b"{}"), purpose="batch").id for i in range(5)]
+        emulator.kill()
+        emulator.start()
+    with openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token()) as client:
+        assert [file.id for file in client.files.list(order="asc")] == kept
+        assert all(client.files.content(file_id).read() == b"{}" for file_id in kept)
+
+
+GRADER = """
+import hashlib, json
+def handler(event, context):
+    return [{"id": s["id"], "aggregate_reward_score": int(hashlib.sha256(s["messages"][-1]["content"].encode()).hexdigest()[:2], 16) / 255} for s in event]
+"""
+
+
+def train(emulator: Any, client: openai.OpenAI) -> str:
+    line = "What is {} plus {}?"
+    records = [
+        {"messages": [{"role": "user", "content": line.format(i % 7, i % 11)}], "reference_answer": str(i % 7 + i % 11)}
+        for i in range(100)
+    ]
+    file = client.files.create(file=("t.jsonl", "\n".join(map(json.dumps, records)).encode()), purpose="fine-tune")
+    grader = {"type": "lambda", "lambda": {"function": emulator.function}}
+    return client.fine_tuning.jobs.create(
+        model="openai.gpt-oss-20b",
+        training_file=file.id,
+        extra_body={
+            "method": {
+                "type": "reinforcement",
+                "reinforcement": {"grader": grader, "hyperparameters": {"batch_size": 10}},
+            }
+        },
+    ).id
+
+
+def deploy(emulator: Any) -> str:
+    import io
+    import zipfile
+
+    import boto3
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        package.writestr("grader.py", GRADER)
+
+    def aws(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=emulator.url,
+            region_name="us-west-2",
+            aws_access_key_id="AKIALOCALEMULATOR001",
+            aws_secret_access_key="local-emulator-secret",
+        )
+
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = aws("iam").create_role(RoleName="grader-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    return str(
+        aws("lambda").create_function(
+            FunctionName="grader",
+            Runtime="python3.11",
+            Role=role,
+            Handler="grader.handler",
+            Code={"ZipFile": archive.getvalue()},
+            Publish=True,
+            Timeout=30,
+        )["FunctionArn"]
+    )
+
+
+def test_a_job_that_was_killed_in_the_middle_ends_as_if_it_had_not_been(start_emulator: Any, wait_until: Any) -> None:
+    training = {"checkpoint_interval": 4, "snapshot_interval": 3, "group_size": 4}
+    emulator = start_emulator(config={"training": training})
+    emulator.function = deploy(emulator)
+    client = openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token())
+
+    def metrics(job_id: str) -> list[Any]:
+        events = list(client.fine_tuning.jobs.list_events(job_id, limit=100))
+        assert len({event.id for event in events}) == len(events)
+        return [event.data for event in reversed(events) if event.type == "metrics"]
+
+    def finished(job_id: str) -> Any:
+        job = wait_until(lambda: (job := client.fine_tuning.jobs.retrieve(job_id)).finished_at and job)
+        assert job.status == "succeeded", job.error
+        return job
+
+    whole = train(emulator, client)
+    finished(whole)
+    emulator.control("POST", "faults", {"slow_step_seconds": 60, "step": 6})
+    torn = train(emulator, client)
+    wait_until(lambda: len(metrics(torn)) == 5)
+    emulator.kill()
+    emulator.start()
+    client = openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token())
+    finished(torn)
+    assert metrics(torn) == metrics(whole)
+    assert len(metrics(torn)) == 9
+    steps = [[c.step_number for c in client.fine_tuning.jobs.checkpoints.list(job).data] for job in (torn, whole)]
+    assert steps == [[9, 8, 4], [9, 8, 4]]

@@ -15,7 +15,7 @@ MAX_SCRIPT_DISTANCE = 0.15
 MIN_TRIGRAM_COSINE = 0.5
 """Datasets of one language stay above it whatever their topic; English against French is near 0.3."""
 _N_TRIGRAMS = 300
-_N_DENSE, _STRIDE, _MAX_CHARACTERS = 1_000, 10, 300
+_N_DENSE, _STRIDE, _MAX_CHARACTERS = 1_000, 20, 200
 _MIN_LETTERS = 200
 
 
@@ -48,7 +48,7 @@ class LanguageProfile:
 
 @dataclass(slots=True)
 class LanguageTally:
-    """Counts letters while texts go by: all of the first thousand, then every tenth."""
+    """Counts letters while texts go by: all of the first thousand, then every twentieth."""
 
     _n_texts: int = 0
     _scripts: Counter[str] = field(default_factory=Counter)

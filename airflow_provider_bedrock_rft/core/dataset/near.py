@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.dataset.record import Record
 
 N_BANDS, ROWS_PER_BAND = 14, 4
-"""Pairs at the threshold are proposed with probability above 0.999, at Jaccard 0.4 with 0.3."""
-THRESHOLD = 0.8
+"""Pairs of Jaccard 0.8 are proposed with probability above 0.999, of 0.4 with 0.3."""
+THRESHOLD = 0.85
 _CHUNK = 2_000
 
 
@@ -60,11 +60,11 @@ class NearIndex:
         text = normal.normalised(record.prompt)
         words = normal.tokens(text)
         answer = hash(normal.gist(reference_text(record.reference)))
-        seen: Counter[str] = Counter()
+        seen: dict[str, int] = {}
         features = []
         for word in words:
-            seen[word] += 1
-            features.append(hash((word, seen[word])))
+            n_before = seen[word] = seen.get(word, -1) + 1
+            features.append(hash(word) ^ n_before)
         self._features.append(tuple(features))
         self._blocks.append(hash((normal.numbers(words), answer)))
         self._texts.append(hash(text))
@@ -93,12 +93,12 @@ class NearIndex:
                 yield Near(first=first, second=second, similarity=similarity, has_same_text=False, has_same_answer=True)
 
     def _weights(self) -> dict[int, float]:
-        """Rare words weigh more: what every prompt says tells nothing apart."""
+        """Squared inverse document frequency: what every prompt says, or every prompt of a template, counts little."""
         documents: Counter[int] = Counter()
         for features in self._features:
             documents.update(features)
         n = len(self._features)
-        return {feature: log(1.0 + n / count) for feature, count in documents.items()}
+        return {feature: log((1 + n) / count) ** 2 for feature, count in documents.items()}
 
     def _same_texts(self) -> Iterator[tuple[int, int]]:
         first_of: dict[int, int] = {}

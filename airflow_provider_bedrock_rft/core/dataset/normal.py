@@ -44,6 +44,7 @@ _UNITS = {
 }
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
+_NUMBER_WORDS = frozenset({*_UNITS, *_TENS})
 
 
 def normalised(text: str) -> str:
@@ -75,6 +76,9 @@ def _with_numbers(words: list[str]) -> Iterator[str]:
     """Tokens with runs of number words ("two hundred", "twenty five") as one number."""
     value: int | None = None
     for word in words:
+        if value is None and word not in _NUMBER_WORDS:
+            yield word
+            continue
         extended = _extended(value, word)
         if extended is None and value is not None:
             yield str(value)

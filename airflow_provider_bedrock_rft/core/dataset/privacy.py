@@ -43,6 +43,7 @@ _OWN_SECRETS = {
     ),
 }
 _MAY_BE_SECRET = re.compile(r"[A-Za-z0-9_+/=-]{16}|://[^/\s]*@|BEGIN [A-Z ]*PRIVATE")
+_MAY_BE_PERSONAL = re.compile(r"\d(?:[ ().-]{0,2}\d){8}|[A-Z]{2}\d\d ?[A-Z0-9]{4}")
 _SAMPLE = re.compile("example|xxxx|your[_-]|<[a-z]|placeholder", re.IGNORECASE)
 _EMAIL = re.compile(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]*@((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,})(?![\w-])"
@@ -123,10 +124,10 @@ def _find_email(text: str) -> str:
 def notes_on_privacy(text: str, where: str, detectors: Sequence[Detector]) -> list[Note]:
     """At most one note per kind found in ``text``; what was found is shown masked."""
     may_be_secret = _MAY_BE_SECRET.search(text) is not None
-    has_digits_or_address = "@" in text or any(character.isdigit() for character in text)
+    may_be_personal = "@" in text or _MAY_BE_PERSONAL.search(text) is not None
     notes = []
     for detector in detectors:
-        is_worth_a_look = may_be_secret if detector.code == "secret" else has_digits_or_address
+        is_worth_a_look = may_be_secret if detector.code == "secret" else may_be_personal
         if is_worth_a_look and (found := detector.find(text)):
             notes.append(Note(code=detector.code, field=where, message=f"{_masked(found)} looks like {detector.kind}."))
     return notes

@@ -64,7 +64,9 @@ class FileScan:
             return
         examined = examine_line(text, self.needs)
         for note in examined.notes:
-            is_cut = note.code == "malformed-json" and not line.endswith(b"\n") and text.startswith(b"{")
+            is_cut = (
+                note.code == "malformed-json" and not line.endswith(b"\n") and text[:1] == b"{" and text[-1:] != b"}"
+            )
             self._log_note(number, replace(note, code="truncated-line") if is_cut else note)
         if examined.record is None:
             self.n_refused += 1

@@ -23,6 +23,7 @@ HOMES = {
     "BedrockRftPromoteModelOperator": "operators.promotion",
     "BedrockRftPromotionGateOperator": "operators.promotion",
     "BedrockRftRollbackModelOperator": "operators.promotion",
+    "BedrockRftSelectCheckpointOperator": "operators.checkpoint",
     "BedrockRftSplitDatasetOperator": "operators.dataset",
     "BedrockRftUploadDatasetOperator": "operators.dataset",
     "BedrockRftWaitTrigger": "triggers.waiting",

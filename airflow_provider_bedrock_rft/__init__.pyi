@@ -1,5 +1,6 @@
 from airflow_provider_bedrock_rft.assets import dataset_asset, job_asset, model_asset
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
+from airflow_provider_bedrock_rft.operators.checkpoint import BedrockRftSelectCheckpointOperator
 from airflow_provider_bedrock_rft.operators.dataset import (
     BedrockRftCheckDatasetOperator,
     BedrockRftSplitDatasetOperator,
@@ -35,6 +36,7 @@ __all__ = [
     "BedrockRftPromoteModelOperator",
     "BedrockRftPromotionGateOperator",
     "BedrockRftRollbackModelOperator",
+    "BedrockRftSelectCheckpointOperator",
     "BedrockRftSplitDatasetOperator",
     "BedrockRftUploadDatasetOperator",
     "BedrockRftWaitTrigger",

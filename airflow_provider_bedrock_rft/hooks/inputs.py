@@ -17,7 +17,13 @@ Given = str | Mapping[str, object]
 """A field of an operator: text, or an upstream task's ``.output``."""
 
 JOB_ID = {"rft.job": "job_id", "rft.submission": "job_id", "rft.checkpoint": "job_id"}
-MODEL = {"rft.job": "tuned_model", "rft.checkpoint": "model"}
+MODEL = {
+    "rft.job": "tuned_model",
+    "rft.checkpoint": "model",
+    "rft.checkpoint_choice": "checkpoint.model",
+    "rft.champion": "model",
+    "rft.gate": "candidate_model",
+}
 GRADER = {"rft.grader": "arn"}
 TRAINING_DATA = {"rft.dataset": "file_id"}
 FINGERPRINT = {"rft.dataset": "fingerprint"}
@@ -46,7 +52,9 @@ def text_of(given: object, field: str, kinds: Mapping[str, str]) -> str:
 
 def _from_payload(given: Mapping[str, object], field: str, kinds: Mapping[str, str]) -> str:
     kind = given.get("kind")
-    text = given.get(kinds.get(str(kind), ""), "")
+    text: object = given if kind in kinds else None
+    for step in kinds.get(str(kind), "").split("."):
+        text = text.get(step) if isinstance(text, Mapping) else None
     if not isinstance(text, str) or not text:
         raise InvalidInput(
             f"{field} cannot be read from a payload of kind {kind!r}.",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.errors import GraderFailure
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,11 +38,9 @@ def _text(record: Record) -> str:
 def _grade(
     functions: FunctionService, arn: str, records: Sequence[Record], completions: Sequence[str]
 ) -> tuple[float, ...]:
-    from airflow_provider_bedrock_rft.core.grader.contract import encode_event, parse_reply
     from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
+    from airflow_provider_bedrock_rft.core.steps.grader_versions import invoke_grader
 
-    if not records:
-        return ()
     samples = [
         GraderSample(
             sample_id=record.record_id,
@@ -55,12 +51,4 @@ def _grade(
         )
         for record, completion in zip(records, completions, strict=True)
     ]
-    reply = functions.invoke(arn, encode_event(samples))
-    if reply.function_error:
-        raise GraderFailure(
-            f"The grader {arn} failed on the first records of the dataset: {reply.payload.decode(errors='replace')}",
-            action="Its log says more; mend it and deploy again.",
-            log_tail=reply.log_tail,
-        )
-    scores = parse_reply(reply.payload, [sample.sample_id for sample in samples])
-    return tuple(score.value for score in scores.values())
+    return tuple(score.value for score in invoke_grader(functions, arn, samples).values())

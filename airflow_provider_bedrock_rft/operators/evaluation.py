@@ -22,7 +22,61 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.hooks.inputs import Given
 
 
-class BedrockRftEvaluateModelOperator(ShowsLinks, BedrockRftOperator):
+class EvaluatingOperator(BedrockRftOperator):
+    """An operator that has models answer held-out records."""
+
+    grader: Given
+    dataset: str | None
+    artifacts_uri: str | None
+    max_samples: int | str | None
+    settings: Mapping[str, object] | None
+
+    def evaluate(self, model: str) -> EvaluationRun:
+        """Evaluate one model as the rendered fields say."""
+        from airflow_provider_bedrock_rft.core.steps.evaluation import evaluate_model
+        from airflow_provider_bedrock_rft.hooks.files import read_all
+
+        records = read_all(self.hook.objects, text_of(self.dataset, "dataset", {}))
+        if self.max_samples not in (None, "", "None"):
+            records = records[: whole_number(self.max_samples, "max_samples")]
+        self.log.info("Evaluating %s on %s records.", model, len(records))
+        run = evaluate_model(
+            self.hook.runtime,
+            self.hook.functions,
+            self.hook.objects,
+            model=model,
+            grader_arn=text_of(self.grader, "grader", GRADER),
+            records=records,
+            artifacts_uri=text_of(self.artifacts_uri, "artifacts_uri", {}),
+            clock=self.clock,
+            settings=self._settings(),
+            on_progress=Tenths(lambda done, total: self.log.info("%s of %s completions answered.", done, total)),
+        )
+        self._report(run)
+        return run
+
+    def _settings(self) -> EvaluationSettings:
+        from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
+
+        return fields_of({"max_inline_scores": 0, **(self.settings or {})}, "settings", EvaluationSettings)
+
+    def _report(self, run: EvaluationRun) -> None:
+        mean = f"{run.mean.value:.4f} [{run.mean.low:.4f}, {run.mean.high:.4f}]" if run.mean else "too few samples"
+        self.log.info(
+            "%s: mean score %s over %s samples (%s completions each); "
+            "%s truncated, %s not graded, %s requests, %s tokens.",
+            run.model,
+            mean,
+            run.n_samples,
+            run.completions_per_sample,
+            run.n_truncated,
+            run.n_grader_errors,
+            run.n_requests,
+            run.prompt_tokens + run.completion_tokens,
+        )
+
+
+class BedrockRftEvaluateModelOperator(ShowsLinks, EvaluatingOperator):
     """Ask a model for completions of held-out records, and have the deployed grader score them.
 
     Answers and scores are stored below ``artifacts_uri`` as they come: a retry, on any worker, asks only for what is
@@ -76,8 +130,7 @@ class BedrockRftEvaluateModelOperator(ShowsLinks, BedrockRftOperator):
     def execute(self, context: Context) -> dict[str, object]:
         """Evaluate."""
         with failing_fast():
-            run = self._evaluate(self._chosen_model())
-        self._report(run)
+            run = self.evaluate(self._chosen_model())
         self._show_artifacts(context, run.uri)
         return to_xcom(run)
 
@@ -91,47 +144,6 @@ class BedrockRftEvaluateModelOperator(ShowsLinks, BedrockRftOperator):
                 self.log.info("The champion of %s is %s.", self.champion_of, champion.model)
                 return champion.model
         return text_of(self.model, "model", MODEL)
-
-    def _evaluate(self, model: str) -> EvaluationRun:
-        from airflow_provider_bedrock_rft.core.steps.evaluation import evaluate_model
-        from airflow_provider_bedrock_rft.hooks.files import read_all
-
-        records = read_all(self.hook.objects, text_of(self.dataset, "dataset", {}))
-        if self.max_samples not in (None, "", "None"):
-            records = records[: whole_number(self.max_samples, "max_samples")]
-        self.log.info("Evaluating %s on %s records.", model, len(records))
-        return evaluate_model(
-            self.hook.runtime,
-            self.hook.functions,
-            self.hook.objects,
-            model=model,
-            grader_arn=text_of(self.grader, "grader", GRADER),
-            records=records,
-            artifacts_uri=text_of(self.artifacts_uri, "artifacts_uri", {}),
-            clock=self.clock,
-            settings=self._settings(),
-            on_progress=Tenths(lambda done, total: self.log.info("%s of %s completions answered.", done, total)),
-        )
-
-    def _settings(self) -> EvaluationSettings:
-        from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
-
-        return fields_of({"max_inline_scores": 0, **(self.settings or {})}, "settings", EvaluationSettings)
-
-    def _report(self, run: EvaluationRun) -> None:
-        mean = f"{run.mean.value:.4f} [{run.mean.low:.4f}, {run.mean.high:.4f}]" if run.mean else "too few samples"
-        self.log.info(
-            "%s: mean score %s over %s samples (%s completions each); "
-            "%s truncated, %s not graded, %s requests, %s tokens.",
-            run.model,
-            mean,
-            run.n_samples,
-            run.completions_per_sample,
-            run.n_truncated,
-            run.n_grader_errors,
-            run.n_requests,
-            run.prompt_tokens + run.completion_tokens,
-        )
 
     def _show_artifacts(self, context: Context, uri: str) -> None:
         if not self.hook.client_config.endpoint_url:

@@ -5,6 +5,7 @@ Replies are read as JSON, not as the SDK's models: those do not know a grader of
 
 from __future__ import annotations
 
+import ssl
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,11 +53,18 @@ def new_openai_client(config: ClientConfig, token: Callable[[], str]) -> openai.
         api_key=token,  # called for every request
         timeout=timeout,
         max_retries=config.max_retries,
-        http_client=None if config.verify is True else openai.DefaultHttpxClient(verify=config.verify, timeout=timeout),
+        http_client=None if config.verify is True else _http_client(config.verify, timeout),
     )
     client.organization = None
     client.project = None
     return client
+
+
+def _http_client(verify: bool | str, timeout: openai.Timeout) -> Any:  # noqa: ANN401, FBT001 - as boto3 takes it; httpx or httpx2
+    import openai
+
+    context = ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+    return openai.DefaultHttpxClient(verify=context, timeout=timeout)
 
 
 class MantleTraining:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -57,6 +58,8 @@ class BedrockRftHook(BaseHook):
         self.identify_jobs = identify_jobs
         self._region_name = region_name
         self._verify = verify
+        self._lock = RLock()
+        self._session: Session | None = None
 
     @cached_property
     def client_config(self) -> ClientConfig:
@@ -81,12 +84,15 @@ class BedrockRftHook(BaseHook):
             identify_jobs=self.identify_jobs,
         )
 
-    @cached_property
+    @property
     def session(self) -> Session:
         """The composition root of this connection; its clients are built on first use, from any thread."""
         from airflow_provider_bedrock_rft.clients.session import Session
 
-        return Session(self.client_config)
+        with self._lock:
+            if self._session is None:
+                self._session = Session(self.client_config)
+            return self._session
 
     @property
     def training(self) -> TrainingService:
@@ -148,7 +154,7 @@ class BedrockRftHook(BaseHook):
     def _amazon_hook(self) -> Any:  # noqa: ANN401 - imported late: it loads boto3
         from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
-        self._check_connection_exists()
+        self._check_connection()
         hook: Any = AwsGenericHook(
             self.aws_conn_id, region_name=self._region_name, verify=self._verify, client_type="sts"
         )
@@ -164,8 +170,8 @@ class BedrockRftHook(BaseHook):
         with translated(f"Get AWS credentials from connection {self.aws_conn_id!r}"):
             return self._amazon_hook.get_session(region_name=self._region_name)
 
-    def _check_connection_exists(self) -> None:
-        """The Amazon provider falls back to the worker's own credentials, which may be another account's."""
+    def _check_connection(self) -> None:
+        """The Amazon provider only warns, and goes on with the worker's own credentials: maybe another account's."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
         from airflow_provider_bedrock_rft.core.errors import InvalidInput
@@ -173,7 +179,7 @@ class BedrockRftHook(BaseHook):
         if self.aws_conn_id is None:
             return
         try:
-            self.get_connection(self.aws_conn_id)
+            found = self.get_connection(self.aws_conn_id)
         except AirflowNotFoundException:
             raise InvalidInput(
                 f"The Airflow connection {self.aws_conn_id!r} does not exist.",
@@ -181,6 +187,12 @@ class BedrockRftHook(BaseHook):
                 "or pass aws_conn_id=None to use the worker's own credentials.",
                 aws_conn_id=self.aws_conn_id,
             ) from None
+        if found.conn_type != self.conn_type:
+            raise InvalidInput(
+                f"The Airflow connection {self.aws_conn_id!r} is of type {found.conn_type!r}, not 'aws'.",
+                action="Name a connection of type Amazon Web Services.",
+                aws_conn_id=self.aws_conn_id,
+            )
 
     def _region_of(self, session: Any) -> str:  # noqa: ANN401 - boto3 is not typed
         from airflow_provider_bedrock_rft.core.errors import InvalidInput

@@ -1,0 +1,74 @@
+"""Clean up behind a pipeline, dry by default."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from airflow_provider_bedrock_rft.core.lineage.manifest import ref
+from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPlan, RetentionPolicy, Stored, plan_removal
+from airflow_provider_bedrock_rft.core.steps.promotion import champion_of, history_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow_provider_bedrock_rft.core.clock import Clock
+    from airflow_provider_bedrock_rft.core.lineage.graph import Lineage
+    from airflow_provider_bedrock_rft.core.ports import ParameterStore
+    from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
+
+
+def plan_clean_up(
+    parameters: ParameterStore,
+    *,
+    registries: Sequence[Registry],
+    lineage: Lineage,
+    stored: Sequence[Stored],
+    policy: RetentionPolicy,
+    clock: Clock,
+) -> RetentionPlan:
+    """What could go. Pass every registry whose models share the stored things: each protects its own."""
+    protected: dict[str, str] = {}
+    for registry in registries:
+        protected.update(protected_by(parameters, registry=registry, lineage=lineage))
+    return plan_removal(stored, protected=protected, policy=policy, now=clock.now())
+
+
+def protected_by(parameters: ParameterStore, *, registry: Registry, lineage: Lineage) -> Mapping[str, str]:
+    """Reference → reason: champion, the one before it, the challenger, and all they were made from."""
+    found: dict[str, str] = {}
+    for model, role in _models_in_service(parameters, registry):
+        reason = f"{role} of {registry.pipeline}"
+        for reference in lineage.references_behind(ref("model", model)):
+            found.setdefault(reference, reason if reference == ref("model", model) else f"made the {reason}")
+    champion = champion_of(parameters, registry=registry)
+    for kind, name in (champion.lineage if champion else {}).items():
+        found.setdefault(ref(kind, name), f"made the champion of {registry.pipeline}")
+    return found
+
+
+def _models_in_service(parameters: ParameterStore, registry: Registry) -> Iterator[tuple[str, str]]:
+    entries = {entry.number: entry for entry in history_of(parameters, registry=registry)}
+    if entries:
+        champion = entries[max(entries)]
+        yield champion.model, "champion"
+        if champion.predecessor in entries:
+            yield entries[champion.predecessor].model, "predecessor of the champion"
+        if champion.previous_model:
+            yield champion.previous_model, "former champion"
+    if challenger := parameters.get(registry.challenger):
+        yield str(json.loads(challenger.value)["model"]), "challenger"
+
+
+def clean_up(
+    plan: RetentionPlan, removers: Mapping[str, Callable[[str], None]], *, is_dry_run: bool = True
+) -> tuple[Stored, ...]:
+    """Remove what the plan says, by kind; returns what was removed (or would be, on a dry run).
+
+    Kinds without a remover stay. Removers take the reference's name and do not mind what is gone already.
+    """
+    going = tuple(one for one in plan.removed if one.kind in removers)
+    if not is_dry_run:
+        for one in going:
+            removers[one.kind](one.reference.split(":", 1)[1])
+    return going

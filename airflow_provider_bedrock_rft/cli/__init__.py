@@ -20,6 +20,8 @@ GROUPS = {
     "up": "the emulator and Airflow on this machine, left running",
     "down": "stop what `up` started",
     "compare": "compare two sets of scores and decide: promote, hold or reject",
+    "lineage": "tell where a model came from and what became of it",
+    "diff": "tell what changed from one run to another",
     "grader": "try, package, deploy and invoke a reward function",
     "emulator": "run the embedded stand-in for Bedrock and the AWS services around it",
 }

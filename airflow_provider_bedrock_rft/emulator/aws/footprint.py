@@ -32,7 +32,7 @@ class Footprint:
     ``key`` is what it is about and ``source`` what it copies from; ``upload`` ties the parts of a multipart upload
     together. Earlier writes about (or below) ``replaces`` and of the upload ``aborts`` mean nothing any more. With
     ``is_kept`` false the write itself then means nothing either. Capped keys keep only their newest writes.
-    ``settles`` is the id of a queue message that is gone for good.
+    ``settles`` are the ids of queue messages that are gone for good.
     """
 
     key: str = ""
@@ -42,7 +42,7 @@ class Footprint:
     aborts: str = ""
     is_kept: bool = True
     is_capped: bool = False
-    settles: str = ""
+    settles: tuple[str, ...] = ()
 
 
 def footprint_of(
@@ -110,6 +110,12 @@ def _lambda(operation: str, owner: str, request: AwsRequest) -> Footprint:
     if operation == "DeleteFunction" and "Qualifier" not in subresources(request):
         return Footprint(key=key, replaces=(key,), is_kept=False)
     return Footprint(key=key, source=source)
+
+
+def of_deleted_messages(owner: str, queue: str, ids: tuple[str, ...]) -> Footprint:
+    """The footprint of deleting messages: those sent directly need no trace, others must be kept from coming back."""
+    places = tuple(f"sqs/{owner}/{queue}/messages/{message_id}" for message_id in ids)
+    return Footprint(replaces=places, is_kept=False, settles=ids)
 
 
 def _sqs(operation: str, owner: str, request: AwsRequest, reply: AwsReply) -> Footprint:

@@ -146,8 +146,8 @@ class Journal:
                 is_complete = False
                 continue
             files += [row[0] for row in self._database.execute(_ERASE, _range(key)) if row[0]]
-        if footprint.settles:
-            self._database.execute("INSERT OR IGNORE INTO settled VALUES (?)", (footprint.settles,))
+        settled = [(message_id,) for message_id in footprint.settles]
+        self._database.executemany("INSERT OR IGNORE INTO settled VALUES (?)", settled)
         return _Erased(is_complete=is_complete, files=tuple(files))
 
     def _is_copied(self, key: str) -> bool:

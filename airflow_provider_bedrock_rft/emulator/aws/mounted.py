@@ -18,7 +18,8 @@ from moto.core.model_instances import reset_model_data
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from airflow_provider_bedrock_rft.emulator.aws.footprint import footprint_of
+from airflow_provider_bedrock_rft.emulator.aws import queues
+from airflow_provider_bedrock_rft.emulator.aws.footprint import Footprint, footprint_of, of_deleted_messages
 from airflow_provider_bedrock_rft.emulator.aws.journal import Journal, Write
 from airflow_provider_bedrock_rft.emulator.aws.operations import SERVICES, is_write
 from airflow_provider_bedrock_rft.emulator.aws.sources import Sources
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.auth import Caller
 
 log = logging.getLogger(__name__)
+
+_DELETE_MESSAGES = frozenset({"DeleteMessage", "DeleteMessageBatch"})
 
 
 class NotImplementedHere(Exception):
@@ -63,6 +66,7 @@ class MountedAws:
             if reply.status >= 400:
                 n_failed += 1
                 log.warning("could not repeat %s %s: %s", write.service, write.operation, reply.body[:500])
+        queues.drop(self._journal.settled())
         return n_failed
 
     def perform(self, request: AwsRequest, caller: Caller, operation: str) -> AwsReply:
@@ -81,18 +85,26 @@ class MountedAws:
             operation=operation,
             request=_without_signature(request, caller),
         )
+        deleted: tuple[str, ...] = ()
+        if operation in _DELETE_MESSAGES:
+            deleted = queues.ids_of_deleted(request, account=caller.account, region=caller.region)
         with self.sources.fixed(write.at, write.seq):
             reply = self._perform(write.request, caller.account)
         if reply.status < 400:
-            owner = f"{caller.account}/{caller.region}"
-            self._journal.append(
-                write, footprint_of(caller.service, operation, owner, request, reply, self._keeps_versions)
-            )
+            self._journal.append(write, self._footprint(operation, caller, request, reply, deleted))
         return reply
 
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
+
+    def _footprint(
+        self, operation: str, caller: Caller, request: AwsRequest, reply: AwsReply, deleted: tuple[str, ...]
+    ) -> Footprint:
+        owner = f"{caller.account}/{caller.region}"
+        if operation in _DELETE_MESSAGES:
+            return of_deleted_messages(owner, queues.queue_of(request), deleted)
+        return footprint_of(caller.service, operation, owner, request, reply, self._keeps_versions)
 
     def _keeps_versions(self, bucket: str) -> bool:
         for backends in get_backend("s3").values():

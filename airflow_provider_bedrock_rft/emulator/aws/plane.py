@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bedrock_rft.emulator.auth import (
@@ -15,7 +16,7 @@ from airflow_provider_bedrock_rft.emulator.auth import (
     error_reply,
     protocol_of,
 )
-from airflow_provider_bedrock_rft.emulator.aws import identity, objects
+from airflow_provider_bedrock_rft.emulator.aws import identity, objects, queues
 from airflow_provider_bedrock_rft.emulator.aws.catalogue import MountedFunctions, find_key
 from airflow_provider_bedrock_rft.emulator.aws.chunked import BrokenChunks, plain
 from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _INVOCATIONS = frozenset({"Invoke", "InvokeAsync"})
-SESSION_SECONDS = 12 * 3600
 
 
 class AwsPlane:
@@ -86,6 +86,7 @@ class AwsPlane:
         folder.mkdir(parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         self._mounted = await loop.run_in_executor(self._thread, self._mount, folder)
+        self._mounted.sources.deliver = partial(_deliver, loop, self._invoke)
 
     async def close(self) -> None:
         """Stop functions and let go of files."""
@@ -118,7 +119,12 @@ class AwsPlane:
             return identity.answer(operation, request, caller, self._authenticator.keys, now=self._now())
         if not is_supported(service, operation, request):
             return _not_implemented(service, operation, request)
+        return await self._answer_mounted(service, operation, request, caller)
+
+    async def _answer_mounted(self, service: str, operation: str, request: AwsRequest, caller: Caller) -> AwsReply:
         try:
+            if operation == "ReceiveMessage":
+                return await queues.receive(request, lambda at_once: self._perform(at_once, caller, operation))
             return await self._perform(request, caller, operation)
         except NotImplementedHere:
             return _not_implemented(service, operation, request)
@@ -178,6 +184,12 @@ class AwsPlane:
     def _write_function_log(self, function: FunctionVersion, stream: str, lines: list[str]) -> None:
         now = self._now()
         self._thread.submit(write_function_log, function, stream, lines, now=now)
+
+
+def _deliver(
+    loop: asyncio.AbstractEventLoop, invoke: InvokeApi, arn: str, account: str, region: str, payload: bytes
+) -> None:
+    loop.call_soon_threadsafe(partial(invoke.deliver, arn, payload, account=account, region=region))
 
 
 def _not_implemented(service: str, operation: str, request: AwsRequest) -> AwsReply:

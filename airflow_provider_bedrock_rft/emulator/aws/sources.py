@@ -19,8 +19,8 @@ from typing import Any
 import moto.core.utils
 from moto.moto_api._internal import mock_random
 
-Deliver = Callable[[str, str, bytes], None]
-"""Hands an event to a function: its ARN, its region's account, the payload."""
+Deliver = Callable[[str, str, str, bytes], None]
+"""Hands an event to a function: its ARN, account and region, and the payload."""
 
 
 class Sources:
@@ -30,7 +30,7 @@ class Sources:
         self._now = now
         self._seed = seed
         self._frozen: float | None = None
-        self.deliver: Callable[[Any, str], None] | None = None
+        self.deliver: Deliver | None = None
 
     @contextmanager
     def fixed(self, at: float, sequence: int) -> Iterator[None]:
@@ -59,10 +59,27 @@ class Sources:
                 held = getattr(module, attribute, None)
                 if held is original or getattr(held, "__func__", None) is Sources.utcnow:
                     setattr(module, attribute, replacements[attribute])
+        self._bind_deliveries()
         seeded_os = types.SimpleNamespace(**vars(os))
         seeded_os.urandom = mock_random.randbytes
         for name in ("moto.s3.models", "moto.sts.utils"):
             sys.modules[name].os = seeded_os  # type: ignore[attr-defined]
+
+    def _bind_deliveries(self) -> None:
+        """Events from topics and queues go to functions that run; nothing is posted to the network."""
+        sources = self
+
+        def invoke(function: Any, body: str, _request_headers: object, _response_headers: object) -> bytes:  # noqa: ANN401
+            if sources.deliver is not None:
+                sources.deliver(function.function_arn, function.account_id, function.region, body.encode())
+            return b""
+
+        sys.modules["moto.awslambda.models"].LambdaFunction.invoke = invoke
+        sys.modules["moto.sns.models"].requests = types.SimpleNamespace(post=_refuse)  # type: ignore[attr-defined]
+
+
+def _refuse(*_arguments: object, **_settings: object) -> None:
+    raise NotImplementedError("Subscriptions by HTTP are not served.")
 
 
 _utcnow = moto.core.utils.utcnow

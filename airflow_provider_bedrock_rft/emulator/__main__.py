@@ -33,6 +33,7 @@ class _Configuration(msgspec.Struct, forbid_unknown_fields=True):
 
     training: dict[str, object] = {}
     faults: list[dict[str, object]] = []
+    accounts: dict[str, tuple[str, str]] = {}
 
 
 class CannotStart(Exception):
@@ -62,7 +63,7 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--data-dir", type=Path, default=_DEFAULT_FOLDER, help="where all state is kept")
     parser.add_argument("--seed", type=int, default=42, help="seed of jobs and answers that are given none")
     parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds per real second")
-    parser.add_argument("--config", type=Path, help="JSON file with further settings: training, faults")
+    parser.add_argument("--config", type=Path, help="JSON file with further settings: training, faults, accounts")
     options = parser.parse_args(arguments)
     if options.speed <= 0:
         raise CannotStart(f"The speed must be positive, not {options.speed}.")
@@ -84,7 +85,7 @@ def _configured(settings: Settings, path: Path) -> Settings:
         training = settings.training.changed(given.training)
     except (OSError, ValueError) as error:
         raise CannotStart(f"The configuration {path} cannot be used: {error}") from error
-    return replace(settings, training=training, faults=tuple(given.faults))
+    return replace(settings, training=training, faults=tuple(given.faults), accounts=given.accounts)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -31,7 +32,6 @@ from airflow_provider_bedrock_rft.emulator.store import Store
 from airflow_provider_bedrock_rft.emulator.training.engine import Engine, TrainingEngine
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 3
+_NOTE_SECONDS = 1.0
 
 
 class FolderInUse(Exception):
@@ -61,7 +62,9 @@ async def run(settings: Settings, listener: socket.socket, url: str, announce: C
                 await opening
             emulator.engine.resume()
             emulator.answerer.warm_up()
+            noting = asyncio.create_task(emulator.note_time())
             await server.serve(sockets=[listener])
+            noting.cancel()
         finally:
             await emulator.close()
 
@@ -77,7 +80,7 @@ class Emulator:
         self.clock = EmulatorClock(settings.speed, not_before=_read_time(self._clock_note))
         self._faults = Faults(self.clock, settings.seed, settings.faults)
         self.answerer = LocalAnswerer()
-        authenticator = Authenticator(KeyRing())
+        authenticator = Authenticator(KeyRing(settings.accounts))
         self.aws = make_plane(folder, authenticator, url=url, now=self.clock.now, seed=settings.seed)
         functions = LambdaFunctions(self.aws)
         self.engine = TrainingEngine(
@@ -131,13 +134,24 @@ class Emulator:
             }
         )
 
+    async def note_time(self) -> None:
+        """Keep a note of an accelerated or advanced clock, so that time does not run back after a kill."""
+        while True:
+            await asyncio.sleep(_NOTE_SECONDS)
+            self._write_time()
+
     async def close(self) -> None:
         """Stop everything; jobs go on when the folder is opened again."""
         await self.engine.close()
         await self.aws.close()
         self.answerer.close()
         self.store.close()
-        self._clock_note.write_text(json.dumps({"now": self.clock.now()}))
+        self._write_time()
+
+    def _write_time(self) -> None:
+        partial = self._clock_note.with_suffix(".part")
+        partial.write_text(json.dumps({"now": self.clock.now()}))
+        partial.replace(self._clock_note)
 
 
 class Connections:

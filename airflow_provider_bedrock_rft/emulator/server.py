@@ -31,6 +31,7 @@ Abort = Callable[[Scope], None]
 
 _BEDROCK_SERVICES = {b"bedrock", b"bedrock-runtime", b"bedrock-mantle", b"bedrock-agent", b"bedrock-agent-runtime"}
 _OPENAI_CONTROL = ("/openai/v1/files", "/openai/v1/fine_tuning", "/openai/v1/models", "/openai/v1/batches")
+_MAX_CONTROL_BYTES = 1024 * 1024
 _TRUST_TOKEN_SECONDS = 5.0
 _MAX_TRUSTED = 1_024
 _KINDS = {429: "rate_limit_error", 401: "authentication_error", 403: "permission_error"}
@@ -75,8 +76,7 @@ class Door:
         path: str = scope["path"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if path.startswith(PREFIX):
-            body = await read_body(receive, self._max_body_bytes)
-            await _send(send, await self._control.handle(scope["method"], path, body), request_id)
+            await _send(send, await self._controlled(scope, headers, receive), request_id)
             return
         try:
             fault = self._fault(scope["method"], path, headers)
@@ -87,6 +87,11 @@ class Door:
             await self._serve(scope, headers, receive, send, request_id)
         else:
             await self._disturb(fault, scope, headers, receive, send, request_id)
+
+    async def _controlled(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
+        if b"origin" in headers:  # a web page that happens to know the port
+            return reply({"message": "The control API does not talk to browsers."}, 403)
+        return await self._control.handle(scope["method"], scope["path"], await read_body(receive, _MAX_CONTROL_BYTES))
 
     def _fault(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Rule | None:
         header = headers.get(HEADER.encode())
@@ -228,18 +233,17 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     Raises:
         BodyTooLarge: it has more than ``limit`` bytes.
     """
-    message = await receive()
-    if not message.get("more_body"):
-        return bytes(message.get("body", b""))
-    parts = [message.get("body", b"")]
-    size = len(parts[0])
-    while message.get("more_body"):
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
         message = await receive()
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
             raise BodyTooLarge
-    return b"".join(parts)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _send(send: Send, answer: Reply | StreamReply, request_id: str) -> None:

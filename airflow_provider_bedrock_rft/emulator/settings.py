@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
 _COUNTS = (
@@ -77,7 +75,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One emulator process."""
+    """One emulator process. ``accounts`` maps further accounts to their root keys (access key id, secret)."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -87,4 +85,5 @@ class Settings:
     max_upload_bytes: int = 512 * 1024 * 1024
     training: TrainingSettings = field(default_factory=TrainingSettings)
     faults: tuple[dict[str, object], ...] = ()
+    accounts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     worker_command: tuple[str, ...] = ()

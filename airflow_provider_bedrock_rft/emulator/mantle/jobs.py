@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +14,7 @@ from airflow_provider_bedrock_rft.emulator.exchange import Json, Reply, Request,
 from airflow_provider_bedrock_rft.emulator.mantle.body import page_limit, page_reply, read_object
 from airflow_provider_bedrock_rft.emulator.mantle.creation import GRADER, Creation, parse_creation
 from airflow_provider_bedrock_rft.emulator.mantle.errors import MantleError, invalid_value
+from airflow_provider_bedrock_rft.emulator.mantle.files import KIND as FILE
 from airflow_provider_bedrock_rft.emulator.mantle.listener import CHECKPOINT, EVENT, JOB, PLANE, STATUS
 from airflow_provider_bedrock_rft.emulator.store import Page, Put, Store
 from airflow_provider_bedrock_rft.emulator.training.engine import NotRunning, TrainingEngine
@@ -83,15 +85,16 @@ class Jobs:
 
     async def _create(self, request: Request) -> Reply:
         creation = parse_creation(read_object(request), region=request.region)
-        if self._store.get("file", request.owner, creation.training_file) is None:
-            raise MantleError(
-                f"The file '{creation.training_file}' does not exist", code="file_not_found", param="training_file"
-            )
+        if self._store.get(FILE, request.owner, creation.training_file) is None:
+            raise _unknown_file(creation.training_file)
         if not await self._functions.exists(creation.function, account=request.account, region=request.region):
             raise invalid_value(f"{GRADER}.lambda.function", f"the function {creation.function} does not exist")
         job_id = f"ftjob-{uuid.uuid4()}"
         plan = self._plan(request, job_id, creation)
-        await asyncio.to_thread(os.link, self._files.path(creation.training_file), self._folder / plan.dataset)
+        try:
+            await asyncio.to_thread(keep, self._files.path(creation.training_file), self._folder / plan.dataset)
+        except FileNotFoundError:
+            raise _unknown_file(creation.training_file) from None
         body = encode(self._document(request, plan, creation))
         await self._engine.submit(plan, Put(kind=JOB, owner=request.owner, id=job_id, body=body))
         return Reply(body=body)
@@ -189,3 +192,17 @@ class Jobs:
                 f"Could not find fine-tuning job: {job_id}", status=404, code="not_found", param="fine_tuning_job_id"
             )
         return body
+
+
+def keep(file: Path, place: Path) -> None:
+    """The job's own hold on its training file, which may be deleted while the job waits."""
+    try:
+        os.link(file, place)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without hard links
+        shutil.copyfile(file, place)
+
+
+def _unknown_file(file_id: str) -> MantleError:
+    return MantleError(f"The file '{file_id}' does not exist", code="file_not_found", param="training_file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ class GrpoSettings:
     clip_low: float = 0.2
     clip_high: float = 0.28
     entropy_bonus: float = 0.0
-    rate: float = 0.15
+    rate: float = 0.1
     damping: float = 0.003
 
 
@@ -52,8 +53,9 @@ class InnerStep:
 def advantages(rewards: Sequence[float | None]) -> list[float]:
     """Each reward's distance from its group's mean in standard deviations.
 
-    All zero where the group's rewards do not differ; zero for a completion that got no reward.
+    All zero where the group's rewards do not differ; zero for a completion that got no (finite) reward.
     """
+    rewards = [reward if reward is not None and isfinite(reward) else None for reward in rewards]
     known = np.array([reward for reward in rewards if reward is not None], np.float64)
     if known.size < 2 or known.std() < 1e-9:
         return [0.0] * len(rewards)
@@ -102,8 +104,8 @@ def gather(traces: Sequence[Trace], advantage_of_trace: Sequence[float]) -> Batc
     if not taken:
         return None
     decisions = [decision for trace, _ in taken for decision in trace]
-    number = {id(choice): n for n, choice in enumerate({id(d.choice): d.choice for d in decisions}.values())}
     choices = list({id(d.choice): d.choice for d in decisions}.values())
+    number = {id(choice): n for n, choice in enumerate(choices)}
     n_rows = np.array([len(choice.names) for choice in choices])
     widths = np.concatenate([np.full(len(c.names), c.index_C_F.shape[1]) for c in choices])
     choice_starts = np.concatenate([[0], np.cumsum(n_rows)[:-1]])
@@ -137,24 +139,26 @@ class Learner:
         advantage = [a for rewards in rewards_P_G for a in advantages(rewards)]
         batch = gather(traces, advantage)
         if batch is None:
-            return UpdateMetrics(actor_entropy=mean_entropy(traces, self.weights))
-        old = batch.log_probabilities(self.weights)
-        reference = batch.log_probabilities(self.reference)
-        steps = [self._inner_step(batch, old, reference) for _ in range(max(1, self.settings.inner_steps))]
-        moved = batch.log_probabilities(self.weights)[batch.picked_row] - old[batch.picked_row]
-        outside = (np.exp(moved) > 1 + self.settings.clip_high) | (np.exp(moved) < 1 - self.settings.clip_low)
+            return UpdateMetrics(actor_entropy=mean_entropy(traces))
+        old = log_p = batch.log_probabilities(self.weights)
+        reference = batch.log_probabilities(self.reference) if self.settings.kl else old
+        steps: list[InnerStep] = []
+        for _ in range(max(1, self.settings.inner_steps)):
+            steps.append(self._inner_step(batch, log_p, old, reference))
+            log_p = batch.log_probabilities(self.weights)
+        moved = log_p[batch.picked_row] - old[batch.picked_row]
+        outside = (moved > np.log1p(self.settings.clip_high)) | (moved < np.log1p(-self.settings.clip_low))
         return UpdateMetrics(
             actor_pg_loss=steps[-1].loss,
-            actor_entropy=mean_entropy(traces, self.weights),
+            actor_entropy=mean_entropy(traces),
             actor_grad_norm=steps[0].gradient_norm,
             critic_advantages_mean=float(np.mean(advantage)),
             actor_ppo_kl=float(-moved.mean()),
             actor_pg_clipfrac=float(outside.mean()),
         )
 
-    def _inner_step(self, batch: Batch, old: Doubles, reference: Doubles) -> InnerStep:
+    def _inner_step(self, batch: Batch, log_p: Doubles, old: Doubles, reference: Doubles) -> InnerStep:
         settings = self.settings
-        log_p = batch.log_probabilities(self.weights)
         ratio = np.exp(np.clip(log_p[batch.picked_row] - old[batch.picked_row], -20, 20))
         clipped = np.clip(ratio, 1 - settings.clip_low, 1 + settings.clip_high)
         gain, held = ratio * batch.advantage, clipped * batch.advantage
@@ -186,10 +190,7 @@ class Learner:
         self.weights = (self.weights + step).astype(np.float32)
 
 
-def mean_entropy(traces: Sequence[Trace], weights: FloatArray) -> float:
-    """The mean entropy, in nats, of the decisions taken."""
-    batch = gather(traces, [1.0] * len(traces))
-    if batch is None:
-        return 0.0
-    log_p = batch.log_probabilities(weights)
-    return float(batch.per_choice(-np.exp(log_p) * log_p)[batch.choice_of_decision].mean())
+def mean_entropy(traces: Sequence[Trace]) -> float:
+    """The mean entropy, in nats, of the decisions as they were taken."""
+    entropies = [decision.entropy for trace in traces for decision in trace]
+    return float(np.mean(entropies)) if entropies else 0.0

@@ -16,10 +16,13 @@ GREEDY_BELOW = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """A choice under fixed weights: the best candidate, and the running sum of probabilities at a temperature."""
+    """A choice under fixed weights: the best candidate, the entropy in nats of the candidates' probabilities, and the
+    running sum of those at a temperature.
+    """
 
     choice: Choice
     best: int
+    entropy: float
     cumulative: tuple[float, ...]
 
 
@@ -29,6 +32,7 @@ class Decision:
 
     choice: Choice
     picked: int
+    entropy: float = 0.0
 
 
 @dataclass(slots=True)
@@ -58,13 +62,15 @@ class Sampler:
             draw, picked = self.random(), 0
             while picked < len(scored.cumulative) - 1 and draw >= scored.cumulative[picked]:
                 picked += 1
-        self.trace.append(Decision(scored.choice, picked))
+        self.trace.append(Decision(scored.choice, picked, scored.entropy))
         return scored.choice.names[picked]
 
     def _score(self, choice: Choice) -> Scored:
         logits = choice.logits(self.weights).astype(np.float64)
         best = int(logits.argmax())
         if self.temperature < GREEDY_BELOW:
-            return Scored(choice, best, ())
+            return Scored(choice, best, 0.0, ())
         odds = np.exp((logits - logits[best]) / self.temperature)
-        return Scored(choice, best, tuple(accumulate((odds / odds.sum()).tolist())))
+        p = odds / odds.sum()
+        entropy = -float(p @ np.log(np.maximum(p, 1e-300)))
+        return Scored(choice, best, entropy, tuple(accumulate(p.tolist())))

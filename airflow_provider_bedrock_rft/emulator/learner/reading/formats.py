@@ -16,7 +16,8 @@ class AnswerFormat:
     is_asked: bool = False
 
 
-_MARKER = re.compile(r"\b([A-Z][A-Za-z_]{1,20}(?: [A-Za-z_]{2,12})?:)\s*(?:[<\[{]|[A-Za-z]\b|\.{3}|_{2,})")
+_MARKER = re.compile(r"\b([A-Z][A-Za-z_]{1,20}(?: [A-Za-z_]{2,12})?:)\s*(?:[<\[]|[A-Za-z]\b|\.{3}|_{2,})")
+_NO_MARKERS = frozenset({"json:", "options:", "labels:", "categories:", "example:", "format:", "question:"})
 _QUOTED_MARKER = re.compile(r"(?:after|with|by|prefix(?:ed)?)\s+[\"'`“]([^\"'`”\n]{1,16})[\"'`”]", re.IGNORECASE)
 _TAG = re.compile(
     r"<([a-z_]{2,16})>(?=.{0,40}</\1>)|<(answer|result|final|solution|output|label)>|<([a-z_]{2,16})> tags?\b",
@@ -48,6 +49,6 @@ def find_formats(text: str) -> tuple[AnswerFormat, ...]:
 
 def _marker_format(text: str) -> AnswerFormat:
     quoted = [match[1].strip() for match in _QUOTED_MARKER.finditer(text) if "####" not in match[1]]
-    named = [match[1] for match in _MARKER.finditer(text)]
+    named = [match[1] for match in _MARKER.finditer(text) if match[1].lower() not in _NO_MARKERS]
     marker = next(iter((*quoted, *named)), None)
     return AnswerFormat(name="marker", prefix=f"{marker or 'ANSWER:'} ", is_asked=marker is not None)

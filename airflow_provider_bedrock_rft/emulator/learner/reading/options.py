@@ -11,7 +11,7 @@ _LETTERED = re.compile(r"(?:^|(?<=[\s(]))\(?([A-H])[).:]\s+(.{1,80}?)(?=\s+\(?[B
 _ENUMERATED = re.compile(
     r"\[([^\[\]\n]{3,160})\]"
     r"|\b(?:one of|either|labels?|categor(?:y|ies)|options?|choices|classes|as(?! one of))\b(?: are| is)?"
-    r"\s*:?\s+([^.\n?:]{3,160})",
+    r"\s*:?\s+(?=([^.\n?:]{3,160}))",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"\s*[/|;,]\s*(?:or\s+|and\s+)?|\s+or\s+")

@@ -1,0 +1,306 @@
+"""The task that trains: one job per intent, and a kill stops exactly that job."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+
+from airflow_provider_bedrock_rft import BedrockRftCancelJobOperator, BedrockRftCreateJobOperator
+from airflow_provider_bedrock_rft.core.clock import FakeClock
+from airflow_provider_bedrock_rft.core.codec import dump
+from airflow_provider_bedrock_rft.core.errors import InvalidPayload, JobCancellation, JobFailure, WaitTimeout
+from airflow_provider_bedrock_rft.core.job.ending import Ending, EndingKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+ARN = "arn:aws:lambda:us-west-2:123456789012:function:grader:3"
+DATASET = {
+    "kind": "rft.dataset",
+    "version": 1,
+    "file_id": "file-1",
+    "fingerprint": "d" * 64,
+    "name": "rft-dddd.jsonl",
+    "n_records": 300,
+    "size_bytes": 1,
+    "reused": False,
+}
+GRADER = {
+    "kind": "rft.grader",
+    "version": 1,
+    "arn": ARN,
+    "function_name": "grader",
+    "function_version": "3",
+    "fingerprint": "g" * 64,
+    "reused": False,
+}
+
+
+@pytest.fixture
+def world(fakes: ModuleType) -> Any:
+    return fakes.World(clock=FakeClock())
+
+
+@pytest.fixture
+def train(fakes: ModuleType, world: Any, fake_hook: Any) -> Callable[..., BedrockRftCreateJobOperator]:
+    def make(**kwargs: Any) -> BedrockRftCreateJobOperator:
+        fields = {"model": "m", "dataset": DATASET, "grader": GRADER, "deferrable": False, **kwargs}
+        task = BedrockRftCreateJobOperator(task_id="train", **fields)
+        task.hook = fake_hook(training=fakes.FakeTraining(world))
+        task.clock = world.clock
+        return task
+
+    return make
+
+
+def ends(world: Any, status: str, *, after_seconds: float = 60) -> None:
+    """Jobs end once they are that old."""
+
+    def turn(_: str) -> None:
+        for job in world.jobs:
+            if job.finished_at is None and world.clock.now() >= job.created_at + after_seconds:
+                world.end(job.job_id, status)
+
+    world.turn = turn
+
+
+def test_inline(train: Any, world: Any, run: Any) -> None:
+    ends(world, "succeeded")
+    task = train(hyperparameters={"n_epochs": "2", "batch_size": 4, "learning_rate_multiplier": ""})
+    out = task.execute(run.context(task))
+    assert out["kind"] == "rft.job"
+    assert out["tuned_model"] == "tuned:ftjob-1"
+    assert world.jobs[0].training_data == "file-1"
+    assert world.jobs[0].grader_arn == ARN
+    assert world.jobs[0].hyperparameters == {"n_epochs": 2, "batch_size": 4}
+    json.dumps(out, allow_nan=False)
+
+
+def test_the_job_id_and_the_links_are_there_while_the_job_runs(train: Any, run: Any) -> None:
+    task = train(deferrable=True)
+    with pytest.raises(TaskDeferred):
+        task.execute(run.context(task))
+    assert run.ti.xcoms["job_id"] == "ftjob-1"
+    assert "functions/grader/versions/3" in str(run.ti.xcoms["_link_BedrockRftGraderLink"])
+    link = next(link for link in task.operator_extra_links if link.name == "Grader")
+    assert link.get_link(task, ti_key=run.ti) == run.ti.xcoms["_link_BedrockRftGraderLink"]
+
+
+def test_deferred_and_resumed_in_another_process(train: Any, world: Any, run: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        train(deferrable=True).execute(run.context(train()))
+    world.end("ftjob-1", "succeeded")
+    kwargs = json.loads(json.dumps(deferred.value.kwargs))
+    resumed = train(deferrable=True)
+    event = dump(Ending(job_id="ftjob-1", reason=EndingKind.SUCCEEDED))
+    out = resumed.execute_complete(run.context(resumed), event=json.loads(json.dumps(event)), **kwargs)
+    assert out["tuned_model"] == "tuned:ftjob-1"
+    assert len(world.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [(EndingKind.TIMEOUT, WaitTimeout), (EndingKind.FAILED, JobFailure), (EndingKind.CANCELLED, JobCancellation)],
+)
+def test_resumed_without_a_model(train: Any, run: Any, reason: EndingKind, error: type[Exception]) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        train(deferrable=True).execute(run.context(train()))
+    task = train()
+    with pytest.raises(error):
+        task.execute_complete(
+            run.context(task), event=dump(Ending(job_id="ftjob-1", reason=reason)), **deferred.value.kwargs
+        )
+
+
+def test_resumed_without_an_event_fails(train: Any, run: Any) -> None:
+    with pytest.raises(TaskDeferred) as deferred:
+        train(deferrable=True).execute(run.context(train()))
+    task = train()
+    with pytest.raises(InvalidPayload, match="without an event"):
+        task.execute_complete(run.context(task), event=None, **deferred.value.kwargs)
+
+
+def test_a_retry_attaches_to_the_job_that_runs(train: Any, world: Any, run: Any) -> None:
+    for _ in range(3):
+        with pytest.raises(TaskDeferred):
+            train(deferrable=True).execute(run.context(train()))
+    assert len(world.jobs) == 1
+
+
+def test_a_worker_killed_at_any_call_leaves_one_job(fakes: Any, world: Any, train: Any, run: Any) -> None:
+    for kill in range(1, 8):
+        world.new_worker(kill_after=kill)
+        try:
+            train(deferrable=True).execute(run.context(train()))
+        except (fakes.WorkerKilled, TaskDeferred):
+            continue
+    assert len(world.jobs) == 1
+
+
+def test_a_failed_job_is_replaced_as_often_as_allowed(train: Any, world: Any, run: Any) -> None:
+    ends(world, "failed")
+    for _ in range(4):
+        with pytest.raises(JobFailure):
+            train(max_attempts=2).execute(run.context(train()))
+    assert len(world.jobs) == 2
+
+
+def test_clear_grants_new_attempts(train: Any, world: Any, run: Any) -> None:
+    ends(world, "failed")
+    with pytest.raises(JobFailure):
+        train(max_attempts=1).execute(run.context(train()))
+    run.cleared()
+    ends(world, "succeeded")
+    assert train(max_attempts=1).execute(run.context(train()))["job_id"] == "ftjob-2"
+
+
+@pytest.mark.parametrize(("on_success_rerun", "n_jobs"), [("adopt", 1), ("train", 2)])
+def test_clear_after_a_success(train: Any, world: Any, run: Any, on_success_rerun: str, n_jobs: int) -> None:
+    ends(world, "succeeded")
+    train(on_success_rerun=on_success_rerun).execute(run.context(train()))
+    run.cleared()
+    train(on_success_rerun=on_success_rerun).execute(run.context(train()))
+    assert len(world.jobs) == n_jobs
+
+
+def test_without_a_state_store_intents_go_below_the_artifacts(fakes: Any, train: Any, world: Any, run: Any) -> None:
+    run.state = None
+    task = train(deferrable=True, artifacts_uri="s3://bucket/prefix/")
+    task.hook.intent_stores["s3://bucket/prefix/intents"] = fakes.FakeIntents(world)
+    with pytest.raises(TaskDeferred):
+        task.execute(run.context(task))
+    assert world.documents
+
+
+def test_without_any_store_nothing_is_submitted(train: Any, world: Any, run: Any) -> None:
+    run.state = None
+    with pytest.raises(AirflowFailException, match="artifacts_uri"):
+        train().execute(run.context(train()))
+    assert not world.jobs
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"dataset": None}, "dataset is missing"),
+        ({"dataset": "None"}, "dataset is missing"),
+        ({"dataset": str(DATASET)}, "output"),
+        ({"dataset": GRADER}, "rft.grader"),
+        ({"grader": ARN.removesuffix(":3")}, "not pinned"),
+        ({"grader": "my-grader"}, "Lambda function ARN"),
+        ({"hyperparameters": {"epochs": 3}}, "no field epochs"),
+        ({"hyperparameters": {"n_epochs": "many"}}, "n_epochs"),
+        ({"model": ""}, "model is missing"),
+        ({"model": "unknown.model"}, "does not exist"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_no_retry(
+    train: Any, world: Any, run: Any, fields: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(AirflowFailException, match=sentence):
+        train(**fields).execute(run.context(train()))
+    assert not world.jobs
+
+
+def test_a_choice_that_does_not_exist_fails_the_import() -> None:
+    with pytest.raises(ValueError, match="'stop' or 'leave'"):
+        BedrockRftCreateJobOperator(task_id="t", model="m", dataset="d", grader=ARN, on_cancel="explode")
+
+
+def test_on_kill_stops_the_job_exactly_once(train: Any, world: Any, run: Any) -> None:
+    task = train()
+
+    def turn(name: str) -> None:
+        if name == "get_job" and "list_events" in world.log and "cancel_job" not in world.log:
+            task.on_kill()
+            task.on_kill()
+
+    world.turn = turn
+    with pytest.raises(JobCancellation):
+        task.execute(run.context(task))
+    assert world.log.count("cancel_job") == 1
+    assert world.jobs[0].status == "cancelled"
+
+
+def test_sigterm_stops_the_job_as_airflows_runner_does_it(train: Any, world: Any, run: Any) -> None:
+    task = train()
+    before = signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
+    world.turn = lambda name: signal.raise_signal(signal.SIGTERM) if name == "list_events" else None
+    try:
+        with pytest.raises(JobCancellation):
+            task.execute(run.context(task))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert world.log.count("cancel_job") == 1
+
+
+def test_on_kill_leaves_the_job_when_asked(train: Any, world: Any, run: Any) -> None:
+    task = train(on_cancel="leave")
+    ends(world, "succeeded")
+    ended = world.turn
+
+    def turn(name: str) -> None:
+        if name == "list_events":
+            task.on_kill()
+        ended(name)
+
+    world.turn = turn
+    assert task.execute(run.context(task))["tuned_model"]
+    assert "cancel_job" not in world.log
+
+
+def test_a_kill_in_the_middle_of_the_submission_leaves_no_job_running(train: Any, world: Any, run: Any) -> None:
+    task = train()
+    world.turn = lambda name: task.on_kill() if name == "create_job" else None
+    with pytest.raises(JobCancellation):
+        task.execute(run.context(task))
+    assert [job.status for job in world.jobs] == ["cancelled"]
+
+
+def test_a_dying_worker_does_not_stop_a_job_that_was_handed_over(train: Any, world: Any, run: Any) -> None:
+    task = train(deferrable=True)
+    with pytest.raises(TaskDeferred):
+        task.execute(run.context(task))
+    task.on_kill()
+    assert "cancel_job" not in world.log
+
+
+def test_a_retry_after_a_kill_trains_anew(train: Any, world: Any, run: Any) -> None:
+    test_on_kill_stops_the_job_exactly_once(train, world, run)
+    ends(world, "succeeded")
+    assert train().execute(run.context(train()))["job_id"] == "ftjob-2"
+
+
+def test_a_kill_before_anything_happened_does_nothing(train: Any, world: Any) -> None:
+    train().on_kill()
+    assert not world.log
+
+
+def test_submit_without_waiting(train: Any, run: Any) -> None:
+    task = train(wait_for_completion=False)
+    out = task.execute(run.context(task))
+    assert out["kind"] == "rft.submission"
+    assert out["job_id"] == "ftjob-1"
+
+
+def test_outlets_of_ours_are_told_what_was_made(train: Any, world: Any, run: Any) -> None:
+    from airflow_provider_bedrock_rft import job_asset
+
+    ends(world, "succeeded")
+    asset = job_asset("tutor")
+    task = train(outlets=[asset])
+    task.execute(run.context(task))
+    assert run.outlet_events[asset].extra == {"job_id": "ftjob-1", "model": "tuned:ftjob-1", "base_model": "m"}
+
+
+def test_cancel(fakes: Any, train: Any, world: Any, run: Any, fake_hook: Any) -> None:
+    submitted = train(wait_for_completion=False).execute(run.context(train()))
+    task = BedrockRftCancelJobOperator(task_id="cancel", job=submitted)
+    task.hook = fake_hook(training=fakes.FakeTraining(world))
+    assert task.execute(run.context(task))["status"] == "cancelled"
+    assert task.execute(run.context(task))["status"] == "cancelled"

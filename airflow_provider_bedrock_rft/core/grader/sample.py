@@ -103,7 +103,7 @@ def _read_sample(raw: object, position: int) -> GraderSample:
         sample_id=str(raw.get("id", raw.get("task_id", position))),
         completion=completion,
         reference=unwrap_text(reference),
-        turns=turns,
+        turns=tuple(turns),
         metadata=extras,
         tools=tools if isinstance(tools, list) else (),
     )

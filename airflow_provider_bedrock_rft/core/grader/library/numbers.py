@@ -56,10 +56,10 @@ def find_numbers(text: str) -> list[Fraction]:
 def marked_answer(completion: str, marker: str = "####") -> str | None:
     """What stands behind ``marker`` on its line; ``None`` without it, or when several such lines say different things.
 
-    A line with the marker and nothing that can be read behind it (a prompt echoed back) says nothing.
+    A line with the marker and no digit behind it (a prompt echoed back) says nothing.
     """
     answers = [line.split(marker)[-1].strip() for line in completion.splitlines() if marker in line]
-    said = [answer for answer in answers if any(character.isalnum() for character in answer)]
+    said = [answer for answer in answers if any(map(str.isdecimal, answer))]
     if not said or len({_said_value(answer) for answer in said}) > 1 or completion.count(marker) > len(answers):
         return None
     return said[0]

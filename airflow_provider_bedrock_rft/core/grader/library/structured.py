@@ -88,7 +88,7 @@ def same_value(given: object, expected: object) -> bool:
 
 def _is_numeric(value: object) -> bool:
     """True for numbers, and for texts that are a number and at most a sign of currency or per cent."""
-    return not isinstance(value, str) or not any(map(str.isalpha, value))
+    return isinstance(value, int | float) or (isinstance(value, str) and not any(map(str.isalpha, value)))
 
 
 def _leaves(value: Mapping[str, object], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], object]:

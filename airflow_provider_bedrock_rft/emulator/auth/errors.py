@@ -62,7 +62,7 @@ def protocol_of(service: str, path: str, headers: Mapping[bytes, bytes]) -> Prot
         return "mantle"
     if b"x-amz-target" in headers:
         return "json"
-    if service in _QUERY_SERVICES or (not service and _is_form(headers)):
+    if service in _QUERY_SERVICES or (service != "s3" and _is_form(headers)):
         return "query"
     return "s3" if service in ("s3", "") else "rest-json"
 

@@ -127,7 +127,7 @@ class MountedAws:
             body = b"".join(parts)
         except NotImplementedError as error:
             raise NotImplementedHere(str(error)) from None
-        if status[0] >= 404 and dict(headers).get("Content-Type", "").startswith("text/html"):
+        if status[0] >= 404 and body[:15].lower() == b"<!doctype html>":
             raise NotImplementedHere(f"{request.method} {request.raw_path}")
         return AwsReply(status=status[0], headers=tuple(headers), body=body)
 
@@ -179,6 +179,8 @@ def _environ(request: AwsRequest, account: str) -> dict[str, Any]:
         environ[variable] = f"{environ[variable]},{value}" if variable in environ else value
         if "_" in name and name.startswith("x-amz-meta-"):
             preserved[variable] = name
+    if request.method == "PUT" and "form" in environ.get("CONTENT_TYPE", ""):
+        del environ["CONTENT_TYPE"]  # an object's body would be parsed as a form, and lost
     environ["HTTP_X_MOTO_ACCOUNT_ID"] = account
     environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = preserved
     return environ

@@ -31,6 +31,7 @@ SERVICES: Mapping[str, str] = {
 _READS = re.compile(
     r"(Get|List|Describe|Head|Lookup|Filter|Simulate|Receive|Select|Test|Check|Preview|Generate|StartQuery)"
 )
+_MOTOS_OWN = ("/moto-api", "/latest/meta-data/", "/latest/api/")
 _S3_UNSUPPORTED = frozenset(
     {
         "analytics", "intelligent-tiering", "inventory", "metrics", "metadataConfiguration", "metadataTable", "abac",
@@ -59,6 +60,8 @@ def is_write(operation: str) -> bool:
 
 def is_supported(service: str, operation: str, request: AwsRequest) -> bool:
     """False for what the mounted implementation would answer with an empty or wrong success."""
+    if request.raw_path.startswith(_MOTOS_OWN):
+        return False
     if service == "s3":
         return not _S3_UNSUPPORTED & {part.partition("=")[0] for part in request.query.split("&")}
     return service in SERVICES and " " not in operation
@@ -81,9 +84,10 @@ def _s3_name(request: AwsRequest) -> str:
     level = "key" if key else "bucket" if bucket else "service"
     if special := _s3_special(request, level, names):
         return special
-    for subresource, operation in _s3_table().get((request.method, level), ()):
-        if subresource in names:
-            return operation
+    found = [operation for name, operation in _s3_table().get((request.method, level), ()) if name in names]
+    if found:
+        lists = [operation for operation in found if operation.startswith("List")]
+        return lists[0] if lists and "id" not in names else found[0]
     plain = {
         ("PUT", "key"): "PutObject", ("GET", "key"): "GetObject", ("HEAD", "key"): "HeadObject",
         ("DELETE", "key"): "DeleteObject", ("PUT", "bucket"): "CreateBucket", ("HEAD", "bucket"): "HeadBucket",

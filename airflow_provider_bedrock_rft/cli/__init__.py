@@ -19,6 +19,8 @@ GROUPS = {
     "demo": "one whole retraining on this machine, start to end",
     "up": "the emulator and Airflow on this machine, left running",
     "down": "stop what `up` started",
+    "readiness": "say before paying whether training can teach a model these prompts",
+    "evaluate": "score a model on a dataset with the deployed grader",
     "compare": "compare two sets of scores and decide: promote, hold or reject",
     "lineage": "tell where a model came from and what became of it",
     "diff": "tell what changed from one run to another",

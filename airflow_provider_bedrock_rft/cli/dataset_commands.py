@@ -54,6 +54,7 @@ def check(args: argparse.Namespace, stack: ExitStack) -> int:
             privacy=not args.no_privacy,
             score=_scorer(args.grader, stack) if args.grader else None,
             top_score=args.top_score,
+            profiles_language=args.manifest is not None,
             previous_language=_manifest_at(args.previous).language if args.previous else None,
         ),
     )

@@ -55,7 +55,7 @@ class DatasetReport:
         findings: By file, then by line.
         counts: How many of each severity there are, those not kept included.
         counts_by_code: Likewise of each code.
-        language: What the training prompts are written in, when the second pass ran.
+        language: What the training prompts are written in, when that was asked for.
     """
 
     files: tuple[FileReport, ...]
@@ -137,7 +137,7 @@ def _look_deeper(
         return None
     deep = DeepPass(options=options, needs=needs, log=log)
     deep.run(sources)
-    return deep.language.profile()
+    return deep.language.profile() if options.needs_language else None
 
 
 def _check_sizes(scans: Sequence[FileScan], needs: Requirements, log: FindingLog) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_bedrock_rft.core.dataset.gradability import (
     notes_on_gradability,
 )
 from airflow_provider_bedrock_rft.core.dataset.jsonl import sound_records
-from airflow_provider_bedrock_rft.core.dataset.language import LanguageProfile, LanguageTally
+from airflow_provider_bedrock_rft.core.dataset.language import LanguageProfile, LanguageTally, load_language_detector
 from airflow_provider_bedrock_rft.core.dataset.near import NearIndex
 from airflow_provider_bedrock_rft.core.dataset.privacy import Detector, load_detectors, notes_on_privacy
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements
@@ -39,14 +39,21 @@ class DeepOptions:
         privacy: Secrets and personal data.
         score: The grader, to be run on every reference.
         top_score: What it must score them at.
-        previous_language: Profile of the dataset accepted before.
+        profiles_language: Say in the report what the prompts are written in.
+        previous_language: Profile of the dataset accepted before, to compare with.
     """
 
     near: bool = True
     privacy: bool = True
     score: ScoreCompletions | None = None
     top_score: float = TOP_SCORE
+    profiles_language: bool = False
     previous_language: LanguageProfile | None = None
+
+    @property
+    def needs_language(self) -> bool:
+        """True when the language is wanted in the report, or for the comparison."""
+        return self.profiles_language or self.previous_language is not None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,13 +81,17 @@ class DeepPass:
         self._check_language(sources)
 
     def _load_detectors(self, sources: Sequence[Source]) -> None:
-        if not self.options.privacy:
-            return
+        place = Place(file=sources[0].name)
         try:
-            self._detectors = load_detectors()
+            self._detectors = load_detectors() if self.options.privacy else ()
         except ImportError as error:
             message = f"Secrets and personal data were not looked for: {error.name} is not installed (extra: datasets)."
-            self.log.add(finding_at(Place(file=sources[0].name), "check-skipped", message))
+            self.log.add(finding_at(place, "check-skipped", message))
+        try:
+            self.language.name_language = load_language_detector() if self.options.needs_language else None
+        except ImportError as error:
+            message = f"Only scripts were compared, not languages: {error.name} is not installed (extra: datasets)."
+            self.log.add(finding_at(place, "check-skipped", message))
 
     def _take(self, record: Record, place: Place, split: str) -> None:
         for note in self._notes_on(record):
@@ -89,7 +100,7 @@ class DeepPass:
             self._ungraded.append((place, record))
             if len(self._ungraded) >= BATCH_SIZE:
                 self._grade()
-        if split == TRAIN:
+        if split == TRAIN and self.options.needs_language:
             self.language.add(record.prompt)
         if self.options.near:
             self._near.add(record)

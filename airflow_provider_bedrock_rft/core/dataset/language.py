@@ -1,22 +1,36 @@
-"""Language drift: scripts and letter trigrams of a dataset against those of the one accepted before."""
+"""Language drift: what a dataset is written in, against the dataset that was accepted before."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import sqrt
+from importlib import import_module
+from typing import TypeAlias
 
 from airflow_provider_bedrock_rft.core.codec import payload
 
-MAX_SCRIPT_DISTANCE = 0.15
-"""Share of letters that moved from one script to others."""
-MIN_TRIGRAM_COSINE = 0.5
-"""Datasets of one language stay above it whatever their topic; English against French is near 0.3."""
-_N_TRIGRAMS = 300
-_N_DENSE, _STRIDE, _MAX_CHARACTERS = 1_000, 20, 200
+MAX_MOVED_SHARE = 0.15
+"""Share of the text that may move from one script or language to others."""
+PASSAGE_PROMPTS = 10
+"""Prompts judged together: single short ones are misjudged, ten are not."""
+_MAX_PASSAGES = 100
+_MAX_CHARACTERS = 300
 _MIN_LETTERS = 200
+
+NameLanguage: TypeAlias = Callable[[str], str]
+"""Text → ISO 639 code of its language."""
+
+
+def load_language_detector() -> NameLanguage:
+    """py3langid, whose model is inside the package.
+
+    Raises:
+        ImportError: The ``datasets`` extra is not installed.
+    """
+    classify = import_module("py3langid").classify
+    return lambda text: str(classify(text)[0])
 
 
 @payload("rft.language_profile")
@@ -27,65 +41,70 @@ class LanguageProfile:
     Attributes:
         n_letters: Letters seen; below 200 no drift is ever claimed.
         scripts: Script → share of letters.
-        trigrams: The most frequent three-letter sequences → share.
+        languages: ISO 639 code → share of passages; empty when no detector was at hand.
     """
 
     n_letters: int
     scripts: Mapping[str, float]
-    trigrams: Mapping[str, float]
+    languages: Mapping[str, float] = field(default_factory=dict)
 
     def drift_from(self, previous: LanguageProfile) -> str:
         """What changed, in a phrase; empty when nothing did."""
         if min(self.n_letters, previous.n_letters) < _MIN_LETTERS:
             return ""
-        names = {*self.scripts, *previous.scripts}
-        moved = sum(abs(self.scripts.get(name, 0) - previous.scripts.get(name, 0)) for name in names) / 2
-        if moved > MAX_SCRIPT_DISTANCE:
-            return f"{_shares(self.scripts)} now, {_shares(previous.scripts)} before"
-        cosine = _cosine(self.trigrams, previous.trigrams)
-        return f"the letter patterns agree to {cosine:.0%} only" if cosine < MIN_TRIGRAM_COSINE else ""
+        if _moved(self.scripts, previous.scripts) > MAX_MOVED_SHARE:
+            return f"{_listed(self.scripts)} now, {_listed(previous.scripts)} before"
+        has_both = self.languages and previous.languages
+        if has_both and _moved(self.languages, previous.languages) > MAX_MOVED_SHARE:
+            return f"{_listed(self.languages)} now, {_listed(previous.languages)} before"
+        return ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class LanguageTally:
-    """Counts letters while texts go by: all of the first thousand, then every twentieth."""
+    """Counts letters, and names the language of passages, while texts go by; later passages are sampled thinner."""
 
-    _n_texts: int = 0
-    _scripts: Counter[str] = field(default_factory=Counter)
-    _trigrams: Counter[str] = field(default_factory=Counter)
+    name_language: NameLanguage | None = None
+    _letters: Counter[str] = field(default_factory=Counter)
+    _languages: Counter[str] = field(default_factory=Counter)
+    _passage: list[str] = field(default_factory=list)
+    _n_passages: int = 0
 
     def add(self, text: str) -> None:
         """Count the beginning of one text."""
-        self._n_texts += 1
-        if self._n_texts > _N_DENSE and self._n_texts % _STRIDE:
+        self._passage.append(text[:_MAX_CHARACTERS])
+        if len(self._passage) >= PASSAGE_PROMPTS:
+            self._close_passage()
+
+    def _close_passage(self) -> None:
+        passage, self._passage = "\n".join(self._passage), []
+        self._n_passages += 1
+        if self._n_passages > _MAX_PASSAGES and self._n_passages % (self._n_passages // _MAX_PASSAGES + 1):
             return
-        for word in text[:_MAX_CHARACTERS].casefold().split():
-            letters = "".join(filter(str.isalpha, word))
-            self._scripts.update(letters)
-            padded = f" {letters} "
-            self._trigrams.update(padded[index : index + 3] for index in range(len(letters)))
+        self._letters.update(filter(str.isalpha, passage))
+        if self.name_language is not None:
+            self._languages[self.name_language(passage)] += 1
 
     def profile(self) -> LanguageProfile:
         """The profile of what was counted."""
+        if self._passage:
+            self._close_passage()
         scripts: Counter[str] = Counter()
-        for letter, count in self._scripts.items():
-            scripts[unicodedata.name(letter, "UNKNOWN").split()[0]] += count
-        n_letters = sum(scripts.values())
-        common = self._trigrams.most_common(_N_TRIGRAMS)
-        n_trigrams = sum(self._trigrams.values())
+        for letter, count in self._letters.items():
+            scripts[unicodedata.name(letter, "UNKNOWN").split()[0].capitalize()] += count
         return LanguageProfile(
-            n_letters=n_letters,
-            scripts={name: round(count / n_letters, 4) for name, count in scripts.most_common(12)},
-            trigrams={name: round(count / n_trigrams, 6) for name, count in common},
+            n_letters=sum(scripts.values()), scripts=_shares(scripts), languages=_shares(self._languages)
         )
 
 
-def _shares(scripts: Mapping[str, float]) -> str:
-    largest = sorted(scripts.items(), key=lambda item: -item[1])[:3]
-    return ", ".join(f"{share:.0%} {name.capitalize()}" for name, share in largest if share >= 0.01)
+def _shares(counts: Counter[str]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {name: round(count / total, 4) for name, count in counts.most_common(12)}
 
 
-def _cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    product = sum(share * other.get(name, 0.0) for name, share in one.items())
-    lengths = sqrt(sum(s * s for s in one.values())) * sqrt(sum(s * s for s in other.values()))
-    return product / lengths if lengths else 0.0
+def _moved(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    return sum(abs(one.get(name, 0.0) - other.get(name, 0.0)) for name in {*one, *other}) / 2
+
+
+def _listed(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{share:.0%} {name}" for name, share in list(shares.items())[:3] if share >= 0.01)

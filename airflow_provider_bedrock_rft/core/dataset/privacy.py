@@ -118,7 +118,12 @@ def _first_of(patterns: Sequence[re.Pattern[str]]) -> Callable[[str], str]:
 def _find_email(text: str) -> str:
     if "@" not in text:
         return ""
-    return next((match[0] for match in _EMAIL.finditer(text) if not _RESERVED_DOMAIN.search(match[1])), "")
+    return next((match[0] for match in _EMAIL.finditer(text) if _is_personal(match, text)), "")
+
+
+def _is_personal(match: re.Match[str], text: str) -> bool:
+    is_in_url = "://" in text[: match.start()].rpartition(" ")[2]
+    return not is_in_url and not _RESERVED_DOMAIN.search(match[1])
 
 
 def notes_on_privacy(text: str, where: str, detectors: Sequence[Detector]) -> list[Note]:

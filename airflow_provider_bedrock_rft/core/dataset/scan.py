@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.dataset.record import Record
 
 _BLANK = b" \t\r\n"
+_HEAD_BYTES = 4096
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,10 +103,12 @@ class _HashingStream:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._digest = hashlib.sha256()
+        self.head = b""
 
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
         self._digest.update(data)
+        self.head = self.head or data[:_HEAD_BYTES]
         return data
 
     def hexdigest(self) -> str:
@@ -128,7 +131,7 @@ def scan_source(
         with source.open() as stream:
             hashing = _HashingStream(stream)
             for block in read_blocks(hashing):
-                if block.first_line == 1 and (code := _not_text(block.data)):
+                if block.first_line == 1 and (code := _not_text(hashing.head)):
                     scan.was_read = False
                     log.add(finding_at(Place(file=source.name), code, "The file does not hold lines of UTF-8 text."))
                     break
@@ -142,10 +145,9 @@ def scan_source(
     return scan
 
 
-def _not_text(data: bytes) -> str:
+def _not_text(head: bytes) -> str:
     """The code of the finding when the first bytes of a file are no UTF-8 text, else empty."""
-    head = data[:4096]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(head) > 3 and head[1::2].count(0) > len(head) // 3):
         return "utf16-file"
     n_odd = sum(byte < 9 or 13 < byte < 32 for byte in head)
-    return "binary-file" if n_odd > max(8, len(head) // 20) and not head.lstrip(_BLANK + BOM).startswith(b"{") else ""
+    return "binary-file" if n_odd > max(2, len(head) // 20) and not head.lstrip(_BLANK + BOM).startswith(b"{") else ""

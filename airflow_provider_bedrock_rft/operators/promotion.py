@@ -12,7 +12,7 @@ from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.gate import GateResult, table_of
-from airflow_provider_bedrock_rft.hooks.inputs import MODEL, text_of
+from airflow_provider_bedrock_rft.hooks.inputs import MODEL, fields_of, text_of
 from airflow_provider_bedrock_rft.hooks.intents import key_of
 from airflow_provider_bedrock_rft.hooks.payloads import payload_of, to_xcom
 from airflow_provider_bedrock_rft.links import BedrockRftAliasLink, ShowsLinks, parameter_url
@@ -111,7 +111,7 @@ class BedrockRftPromotionGateOperator(BedrockRftOperator, BaseBranchOperator):
     def _policy(self) -> PromotionPolicy:
         from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
 
-        return PromotionPolicy.from_mapping(self.policy or {})
+        return fields_of(self.policy, "policy", PromotionPolicy)
 
     def _steer(self, context: Context, verdict: str) -> None:
         if self.branches is not None:

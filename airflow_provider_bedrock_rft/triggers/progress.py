@@ -6,7 +6,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 
@@ -15,8 +15,6 @@ SHOWN = {REWARD: "reward", "actor_entropy": "entropy", "response_length_mean": "
 """Metrics worth a place in a line, under the words of the field."""
 
 MAX_LINES = 6
-SEEN_IN_A_ROW = 20
-"""Events come newest first but in no promised order: so many known ones in a row mean that the rest is known."""
 
 
 class Progress:
@@ -25,12 +23,15 @@ class Progress:
     Args:
         say: Takes one line of news.
         warn: Takes one line of trouble.
+
+    Attributes:
+        known: Ids of the events that were said.
     """
 
     def __init__(self, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._say = say
         self._warn = warn
-        self._seen: set[str] = set()
+        self.known: set[str] = set()
         self._status = ""
         self._trouble = ""
 
@@ -46,9 +47,9 @@ class Progress:
             self._trouble = sentence
             self._warn(sentence)
 
-    def show(self, events: Iterable[JobEvent]) -> None:
-        """Say what has not been said yet, oldest first; of many new steps only the newest."""
-        new = sorted(self._unseen(events), key=lambda event: (event.created_at, event.step or 0))
+    def show(self, new: Sequence[JobEvent]) -> None:
+        """Say these events, oldest first; of many new steps only the newest."""
+        self.known.update(event.event_id for event in new)
         steps = [event for event in new if event.step is not None]
         skipped = {event.event_id for event in steps[:-1]} if len(steps) > MAX_LINES else set()
         if skipped:
@@ -56,16 +57,6 @@ class Progress:
         for event in new:
             if event.event_id not in skipped:
                 self._say(line_of(event))
-
-    def _unseen(self, events: Iterable[JobEvent]) -> Iterator[JobEvent]:
-        known = 0
-        for event in events:
-            if event.event_id not in self._seen:
-                self._seen.add(event.event_id)
-                known = 0
-                yield event
-            elif (known := known + 1) >= SEEN_IN_A_ROW:
-                return
 
 
 def _rise(steps: Sequence[JobEvent]) -> str:

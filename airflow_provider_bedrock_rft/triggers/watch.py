@@ -15,6 +15,7 @@ from airflow_provider_bedrock_rft.core.errors import (
 from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_by_error
 from airflow_provider_bedrock_rft.core.steps.checkpoint import list_checkpoints
 from airflow_provider_bedrock_rft.core.steps.waiting import Look, look_at_job
+from airflow_provider_bedrock_rft.core.steps.watching import read_new_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,9 @@ Arrival = Ending | Checkpoint
 
 MAX_REFUSALS = 5
 """Looks in a row that may be refused for their credentials before the wait ends."""
+
+PATIENCE = 20
+"""Known events in a row after which a look takes the rest to be known: one page, usually."""
 
 
 class Watch:
@@ -100,7 +104,7 @@ class Watch:
         if not training.capabilities.has_events:
             return
         try:
-            self._progress.show(training.list_events(job.job_id))
+            self._progress.show(read_new_events(training, job.job_id, self._progress.known, patience=PATIENCE))
         except RftError as error:
             self._progress.trouble(f"The job's events cannot be read now. {error}")
 

@@ -41,29 +41,23 @@ def test_a_warning_says_that_it_is_one() -> None:
     assert line_of(message(1, "warn")) == "warn: Message 1."
 
 
-def test_each_event_once_and_oldest_first(said: list[str]) -> None:
+def test_what_was_said_is_known(said: list[str]) -> None:
     progress = Progress(said.append, said.append)
-    progress.show([metrics(2), message(1), metrics(1), metrics(2)])
-    progress.show([metrics(3), metrics(2), message(1), metrics(1)])
+    progress.show([metrics(1), message(1), metrics(2)])
+    progress.show([metrics(3)])
+    assert progress.known == {"e1", "m1", "e2", "e3"}
     assert [line[:8] for line in said] == ["step 1/9", "Message ", "step 2/9", "step 3/9"]
 
 
 def test_many_new_steps_do_not_flood_the_log(said: list[str]) -> None:
-    Progress(said.append, said.append).show([metrics(step, step / 100) for step in range(60, 0, -1)] + [message(1)])
+    Progress(said.append, said.append).show(
+        [metrics(1, 0.01), message(1), *(metrics(step, step / 100) for step in range(2, 61))]
+    )
     assert said == [
         "60 training steps since the last look, reward 0.01 → 0.6; the newest:",
         "Message 1.",
         line_of(metrics(60, 0.6)),
     ]
-
-
-def test_known_pages_are_not_read_again(said: list[str]) -> None:
-    progress = Progress(said.append, said.append)
-    events = [metrics(step) for step in range(100, 0, -1)]
-    progress.show(events)
-    read: list[str] = []
-    progress.show(event for event in events if not read.append(event.event_id))
-    assert len(read) < 50
 
 
 def test_a_status_is_said_when_it_changes(said: list[str]) -> None:

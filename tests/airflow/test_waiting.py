@@ -28,7 +28,7 @@ from airflow_provider_bedrock_rft.core.errors import (
     WaitTimeout,
 )
 from airflow_provider_bedrock_rft.core.job.ending import Ending, EndingKind
-from airflow_provider_bedrock_rft.core.job.job import Job
+from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
 from airflow_provider_bedrock_rft.deferral import WaitingTask, confirm
 from airflow_provider_bedrock_rft.triggers.progress import Progress
@@ -157,6 +157,19 @@ def test_no_way_to_the_service_is_a_failed_look(watch: Callable[..., Watch]) -> 
 def test_events_that_cannot_be_read_do_not_end_the_wait(watch: Callable[..., Watch], world: Any) -> None:
     world.failures["list_events"] = [AccessDenied("No events for you.")]
     assert isinstance(watch().look(), float)
+
+
+def test_events_are_said_once_and_oldest_first(watch: Callable[..., Watch], world: Any, said: list[str]) -> None:
+    events = [
+        JobEvent(event_id=f"e{step}", created_at=START + step, level="info", message="", step=step, total_steps=9)
+        for step in (1, 2, 3)
+    ]
+    looks = watch()
+    world.events["ftjob-1"] = [events[1], events[0]]
+    looks.look()
+    world.events["ftjob-1"] = [events[2], events[1], events[0], events[2]]
+    looks.look()
+    assert said == ["Job ftjob-1 is running.", "step 1/9", "step 2/9", "step 3/9"]
 
 
 def checkpoint(step: int) -> Checkpoint:

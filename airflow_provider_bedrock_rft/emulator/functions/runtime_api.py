@@ -43,6 +43,7 @@ class RuntimeApi:
         self._events: asyncio.Queue[Event] = asyncio.Queue(1)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._talks: set[asyncio.Task[None] | None] = set()
         self.ready = asyncio.Event()
         self.init_failure: Outcome | None = None
         self.is_taken = False
@@ -57,6 +58,9 @@ class RuntimeApi:
         """Stop listening and hang up."""
         for writer in list(self._writers):
             writer.close()
+        for talk in self._talks:
+            if talk is not None:
+                talk.cancel()  # it may be waiting for an event that will never come
         if self._server is not None:
             self._server.close()
         with contextlib.suppress(FileNotFoundError):
@@ -72,10 +76,12 @@ class RuntimeApi:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ValueError):
+        self._talks.add(talk := asyncio.current_task())
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError):
             while (call := await _read_call(reader)) is not None:
                 writer.write(await self._reply(call))
                 await writer.drain()
+        self._talks.discard(talk)
         self._writers.discard(writer)
         writer.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from dataclasses import dataclass
@@ -123,6 +124,6 @@ def _log_failure(sample_id: str, error: BaseException, *, with_message: bool) ->
     frame = traceback.extract_tb(error.__traceback__)[-1:]
     place = f" at {frame[0].filename.rpartition('/')[2]}:{frame[0].lineno}" if frame else ""
     message = f": {error}" if with_message or isinstance(error, ImportError | InvalidReward) else ""
-    if isinstance(error, KeyError) and frame and frame[0].line == "raise KeyError(key) from None":
+    if isinstance(error, KeyError) and frame and frame[0].filename in {"<frozen os>", os.__file__}:
         message = f": the environment variable {error} is not set"
     sys.stderr.write(f"[grader] sample {sample_id!r}: {type(error).__name__}{place}{message}\n")

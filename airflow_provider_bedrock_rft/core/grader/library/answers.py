@@ -10,6 +10,9 @@ MAX_CHARACTERS = 100_000
 """Longer completions are cut at the front: an answer stands at the end."""
 
 _ANSWER_KEYS = ("answer", "label", "value", "result", "text")
+_BARE_WORDS = 3
+_MAX_BARE_LINES = 1
+"""A list of more bare lines before the last one is spraying, not reasoning."""
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _SAID = re.compile(
     r"\b(?:final|correct|right)?\s*(?:answer|option|choice)\b\s*(?:(?:is|=)\s*:?|:)[ \t]*(?P<said>[^\n]+)",
@@ -31,8 +34,18 @@ def final_answer(completion: str, marker: str = "####") -> str | None:
         said = [candidate.strip() for candidate in candidates if any(map(str.isalnum, candidate))]
         if said:
             return said[-1] if len(set(map(normalise, said))) == 1 else None
+    return _last_line(text)
+
+
+def _last_line(text: str) -> str | None:
+    """The last line, unless it ends a list of bare answers."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else None
+    others = (
+        {normalise(line) for line in lines[:-1] if len(line.split()) <= _BARE_WORDS} - {normalise(lines[-1])}
+        if lines
+        else set()
+    )
+    return lines[-1] if lines and len(others) <= _MAX_BARE_LINES else None
 
 
 def boxed(text: str) -> list[str]:

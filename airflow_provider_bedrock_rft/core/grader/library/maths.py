@@ -41,7 +41,9 @@ def _same(expected: str, answer: str) -> bool:
 
 def _is_plain(text: str) -> bool:
     """True when nothing around the number could change what it means as mathematics."""
-    return not _TUPLE.search(text) and not re.search(r"\\(?!boxed|text|[dt]?frac|\$|,|%)|[\d}][a-zA-Z]|\b[a-zA-Z]\b|[\^√π!]", text)
+    return not _TUPLE.search(text) and not re.search(
+        r"\\(?!boxed|text|[dt]?frac|\$|,|%)|[\d}][a-zA-Z]|\b[a-zA-Z]\b|[\^√π!]", text
+    )
 
 
 def _verify(expected: str, answer: str) -> bool:

@@ -36,6 +36,7 @@ class AnswerKind(str, Enum):
     """What an answer is; decides which writings of it mean the same."""
 
     NUMBER = "number"
+    MATHS = "maths"
     CHOICE = "choice"
     TEXT = "text"
     JSON = "json"
@@ -83,6 +84,8 @@ def answer_of(reference: object) -> Answer | None:
 def _kind_of(text: str) -> AnswerKind:
     if re.fullmatch(r"\(?[A-Ja-j]\)?[.)]?", text):
         return AnswerKind.CHOICE
+    if re.search(r"\\[a-z]+|\^|[a-z]\s*=|√|π", text):
+        return AnswerKind.MATHS
     bare = re.sub(r"^[$€£]|%$", "", text)
     is_number = parse_number(bare) is not None and not any(map(str.isalpha, bare))
     return AnswerKind.NUMBER if is_number else AnswerKind.TEXT
@@ -103,7 +106,7 @@ def wrong_of(answer: Answer, others: Sequence[str]) -> list[str]:
         letter = next(character for character in answer.text if character.isalpha()).upper()
         return [other for other in "ABCD" if other != letter][:2]
     different = [other for other in others if normalise(other) != normalise(answer.text)]
-    if answer.kind is AnswerKind.TEXT:
+    if answer.kind in {AnswerKind.TEXT, AnswerKind.MATHS}:
         return [*different[:2], "something quite different"][:2]
     fallback = '{"unrelated": "value"}' if answer.kind is AnswerKind.JSON else "SELECT 1 AS unrelated FROM nowhere"
     return [*different[:1], fallback]
@@ -154,6 +157,7 @@ _WRITTEN_NUMBERS: Mapping[str, Rewriting] = {
 }
 REWRITINGS: Mapping[AnswerKind, Mapping[str, Rewriting]] = {
     AnswerKind.NUMBER: {**_MARKDOWN, **_WRITTEN_NUMBERS},
+    AnswerKind.MATHS: {**_MARKDOWN, "latex": lambda text: f"${text.strip('$')}$"},
     AnswerKind.CHOICE: {
         **_MARKDOWN,
         "brackets": lambda text: f"({text.strip('().')})",

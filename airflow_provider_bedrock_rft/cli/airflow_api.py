@@ -94,6 +94,7 @@ class AirflowApi:
         except RequestRejected as error:
             if error.details.get("status") != 409:
                 raise
+            self.run_state(dag_id, run_id)  # another run may have the date: then this one does not exist
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """``queued``, ``running``, ``success`` or ``failed``."""

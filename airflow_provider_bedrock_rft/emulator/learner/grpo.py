@@ -25,7 +25,6 @@ class GrpoSettings:
     inner_steps: int = 2
     clip_low: float = 0.2
     clip_high: float = 0.28
-    entropy_bonus: float = 0.0
     rate: float = 0.1
     damping: float = 0.003
 
@@ -167,7 +166,7 @@ class Learner:
         gradient = batch.to_weights(rows) / batch.n_completions
         self._step(gradient)
         loss = -float(np.minimum(gain, held).mean())
-        return InnerStep(loss=loss, gradient_norm=float(np.sqrt(gradient @ gradient)))
+        return InnerStep(loss=loss, gradient_norm=float(np.sqrt(np.square(gradient).sum())))
 
     def _row_gradient(self, batch: Batch, log_p: Doubles, reference: Doubles, push: Doubles) -> Doubles:
         p: Doubles = np.exp(log_p)
@@ -177,17 +176,17 @@ class Learner:
         )
         rows += np.bincount(batch.picked_row, weights=push, minlength=len(p))
         times = np.bincount(batch.choice_of_decision, minlength=n_choices)[batch.choice_of_row]
-        entropy = batch.per_choice(-p * log_p)[batch.choice_of_row]
         divergence = batch.per_choice(p * (log_p - reference))[batch.choice_of_row]
-        rows -= self.settings.entropy_bonus * times * p * (log_p + entropy)
         rows -= self.settings.kl * times * p * (log_p - reference - divergence)
         return rows
 
     def _step(self, gradient: Doubles) -> None:
-        squares = self.squares + gradient * gradient
-        step = self.settings.rate * self.settings.learning_rate * gradient / np.sqrt(squares + self.settings.damping**2)
-        self.squares = squares.astype(np.float32)
-        self.weights = (self.weights + step).astype(np.float32)
+        touched = np.flatnonzero(gradient)
+        change = gradient[touched]
+        squares = self.squares[touched] + change * change
+        rate = self.settings.rate * self.settings.learning_rate
+        self.squares[touched] = squares
+        self.weights[touched] += rate * change / np.sqrt(squares + self.settings.damping**2)
 
 
 def mean_entropy(traces: Sequence[Trace]) -> float:

@@ -28,7 +28,7 @@ def test_a_completion_without_reward_has_no_advantage() -> None:
 
 
 def test_the_gradient_is_that_of_the_objective(make_session: Callable[..., Any], make_task: Callable[..., Any]) -> None:
-    session = make_session(make_task(["per_crate"], 2, 1).prompts, kl=0.3, entropy_bonus=0.2)
+    session = make_session(make_task(["per_crate"], 2, 1).prompts, kl=0.3)
     session.sample([0, 1], 4, 0)
     traces = [trace for group in session._last for trace in group]
     random = Random(1)
@@ -42,9 +42,8 @@ def test_the_gradient_is_that_of_the_objective(make_session: Callable[..., Any],
     def objective(at: np.ndarray) -> float:
         log_p = batch.log_probabilities(at)
         gain = np.exp(log_p - old)[batch.picked_row] @ batch.advantage
-        entropy = times @ batch.per_choice(-np.exp(log_p) * log_p)
         divergence = times @ batch.per_choice(np.exp(log_p) * (log_p - reference))
-        return float(gain + 0.2 * entropy - 0.3 * divergence)
+        return float(gain - 0.3 * divergence)
 
     gradient = batch.to_weights(learner._row_gradient(batch, old, reference, batch.advantage))
     for at in np.argsort(-np.abs(gradient))[:12]:

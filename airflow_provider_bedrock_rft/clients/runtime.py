@@ -20,7 +20,7 @@ class MantleRuntime:
     """Base models, tuned models and checkpoints answer by id, without a deployment."""
 
     def __init__(self, client: openai.OpenAI) -> None:
-        self._client = client
+        self._client = client.with_options(max_retries=0)  # whoever asks many times must see every refusal
 
     def complete(self, request: CompletionRequest) -> Completion:
         """One completion; see :class:`~airflow_provider_bedrock_rft.core.ports.ModelRuntime`."""

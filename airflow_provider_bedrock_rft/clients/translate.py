@@ -90,6 +90,8 @@ def translate(error: BaseException, operation: str) -> ServiceError | None:
     details = {"operation": operation, "code": code, "http_status": status, "error": type(cause).__name__}
     if kind is ConnectionLost:
         details["request_sent"] = _may_have_been_sent(cause)
+    if kind is Throttled and (seconds := _retry_after(cause)) is not None:
+        details["retry_after_seconds"] = seconds
     return kind(message, action=_ACTION[kind], **details)
 
 
@@ -116,6 +118,17 @@ def _answer_in(error: BaseException) -> tuple[str, int, str]:
     header = answer.headers.get("x-amzn-errortype", "").split(":")[0] if hasattr(answer, "headers") else ""
     code = fields.get("code") or header or ""
     return str(code), status if isinstance(status, int) else 0, str(fields.get("message") or "")
+
+
+def _retry_after(error: BaseException) -> float | None:
+    """The pause the service asks for, where it names one in seconds."""
+    answer: Any = getattr(error, "response", None)
+    if isinstance(answer, dict):  # botocore
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    else:
+        headers = getattr(answer, "headers", {})
+    text = str(headers.get("retry-after", ""))
+    return float(text) if text.replace(".", "", 1).isdigit() else None
 
 
 def _plain(error: BaseException) -> str:

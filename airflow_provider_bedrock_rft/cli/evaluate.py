@@ -135,7 +135,7 @@ def _as_json(found: EvaluationRun) -> str:
 def _as_text(found: EvaluationRun) -> str:
     rows = {
         "model": found.model,
-        "mean score": found.mean or "too few samples",
+        "mean score": found.mean.unsigned if found.mean else "too few samples",
         "samples": f"{found.n_samples} x {found.completions_per_sample} completions",
         "asked now": found.n_requests,
         "truncated": found.n_truncated,

@@ -51,10 +51,10 @@ def run(args: argparse.Namespace) -> int:
 def _as_text(found: Readiness) -> str:
     rows = {
         "prompts": f"{found.n_prompts} x {found.completions_per_prompt} completions",
-        "mean reward": found.mean_reward,
-        "pass@1": found.pass_at_1,
-        f"pass@{found.completions_per_prompt}": found.pass_at_k,
-        "usable groups": found.usable,
+        "mean reward": found.mean_reward.unsigned,
+        "pass@1": found.pass_at_1.unsigned,
+        f"pass@{found.completions_per_prompt}": found.pass_at_k.unsigned,
+        "usable groups": found.usable.unsigned,
         "wasted rollouts": f"{found.wasted_rollouts:.0%}",
         "truncated": f"{found.n_truncated} of {found.n_completions}",
         "grader errors": f"{found.n_grader_errors} of {found.n_completions}",

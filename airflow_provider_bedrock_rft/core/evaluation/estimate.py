@@ -29,6 +29,11 @@ class Estimate:
         """For people: ``+0.031 [+0.004, +0.058]``."""
         return f"{self.value:+.4g} [{self.low:+.4g}, {self.high:+.4g}]"
 
+    @property
+    def unsigned(self) -> str:
+        """The same for a level, not a difference: ``0.731 [0.688, 0.770]``."""
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooFewSamples:

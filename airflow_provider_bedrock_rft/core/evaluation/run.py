@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import fingerprint, payload
 from airflow_provider_bedrock_rft.core.evaluation import interval
-from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate
+from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate, TooFewSamples
 from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
 
 if TYPE_CHECKING:
@@ -132,7 +132,12 @@ def summarize(
     """The run that ``completions`` (ordered by sample) make up."""
     samples = by_sample(completions)
     scored = [sample for sample in samples if sample.scores]
-    mean = interval.mean([sample.mean for sample in scored], confidence=settings.confidence)
+    scores = [sample.mean for sample in scored]
+    mean: Estimate | TooFewSamples
+    if settings.completions_per_sample == 1 and {0.0, 1.0}.issuperset(scores):
+        mean = interval.proportion(round(sum(scores)), len(scores), confidence=settings.confidence)
+    else:
+        mean = interval.mean(scores, confidence=settings.confidence)
     return EvaluationRun(
         model=model,
         grader_arn=grader_arn,

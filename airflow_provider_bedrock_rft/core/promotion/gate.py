@@ -145,7 +145,7 @@ def _about_reward(comparison: Comparison, policy: PromotionPolicy, training_rewa
         yield _reject(
             "reward-gap",
             f"The training reward {training_reward:.3g} stands more than {policy.max_reward_gap:.3g} above the "
-            f"held-out score {comparison.candidate}: look for reward hacking.",
+            f"held-out score {comparison.candidate.unsigned}: look for reward hacking.",
         )
 
 

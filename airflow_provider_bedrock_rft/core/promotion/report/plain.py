@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate
     from airflow_provider_bedrock_rft.core.promotion.report.content import ReportContent
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
@@ -50,9 +49,11 @@ def _rows(content: ReportContent) -> Iterator[tuple[str, str]]:
     comparison, power = content.comparison, content.decision.power
     yield "samples", f"{comparison.n_samples} ({comparison.n_clusters} independent)"
     yield "wins / losses / ties", f"{comparison.n_wins} / {comparison.n_losses} / {comparison.n_ties}"
-    yield content.baseline, _shown(comparison.baseline)
-    yield content.candidate, _shown(comparison.candidate)
-    yield "difference", _shown(comparison.difference)
+    for name, level in ((content.baseline, comparison.baseline), (content.candidate, comparison.candidate)):
+        yield name, f"{level.unsigned} ({level.method})" if level else "too few samples"
+    difference = comparison.difference
+    shown = f"{difference} ({difference.method}, {difference.confidence:.0%})" if difference else comparison.too_few
+    yield "difference", str(shown)
     yield "p-value", f"{comparison.p_value:.3g} of {content.decision.alpha:.3g} allowed ({comparison.test})"
     if power is not None:
         yield (
@@ -63,7 +64,3 @@ def _rows(content: ReportContent) -> Iterator[tuple[str, str]]:
         yield growth.what, f"{growth.growth:+.1%} [{growth.low:+.1%}, {growth.high:+.1%}]"
     yield "seed, resamples", f"{comparison.seed}, {comparison.n_resamples:,}"
     yield from content.facts.items()
-
-
-def _shown(estimate: Estimate | None) -> str:
-    return "too few samples" if estimate is None else f"{estimate} ({estimate.method}, {estimate.confidence:.0%})"

@@ -11,8 +11,9 @@ import signal
 import socket
 import sys
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _DEFAULT_FOLDER = Path(".bedrock-rft") / "emulator"
 _BACKLOG = 2048
 
@@ -109,12 +109,26 @@ def listen(settings: Settings) -> socket.socket:
         raise CannotStart(
             f"The emulator cannot listen on {settings.host}:{settings.port} ({why}); choose another --port (0: any)."
         ) from error
-    if settings.host not in _LOOPBACK:
-        sys.stderr.write(
-            f"Warning: listening on {settings.host}, which other machines can reach. The emulator runs uploaded code "
-            "and its keys are public: anyone who reaches this port can run programs here.\n"
-        )
+    sys.stderr.write(warning(settings.host))
     return listener
+
+
+def warning(host: str) -> str:
+    """What to say about listening on ``host``: nothing if it is loopback."""
+    if host == "localhost" or (_is_address(host) and ip_address(host).is_loopback):
+        return ""
+    return (
+        f"Warning: listening on {host}, which other machines can reach. The emulator runs uploaded code "
+        "and its keys are public: anyone who reaches this port can run programs here.\n"
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def serve(settings: Settings, listener: socket.socket) -> None:
@@ -122,7 +136,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     from airflow_provider_bedrock_rft.emulator.assembly import FolderInUse, run  # noqa: PLC0415 -- a bad command line is told at once
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # uvicorn raises its signals again when done; that is the end then
+        signal.signal(number, _leave)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     gc.freeze()
@@ -135,6 +149,10 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         asyncio.run(run(settings, listener, f"http://{shown}:{port}", announce))
     except FolderInUse as error:
         raise CannotStart(str(error)) from error
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 if __name__ == "__main__":

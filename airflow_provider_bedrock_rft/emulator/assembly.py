@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -63,6 +64,8 @@ async def run(settings: Settings, listener: socket.socket, url: str, announce: C
             emulator.engine.resume()
             emulator.answerer.warm_up()
             noting = asyncio.create_task(emulator.note_time())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, _already_ending)
             await server.serve(sockets=[listener])
             noting.cancel()
         finally:
@@ -232,6 +235,10 @@ def locked(folder: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _already_ending(*_: object) -> None:
+    """Uvicorn handles signals while it serves, and raises them again when it has ended."""
 
 
 def _peer(transport: asyncio.Transport) -> tuple[str, int]:

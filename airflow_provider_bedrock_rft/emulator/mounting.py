@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.auth import Authenticator
     from airflow_provider_bedrock_rft.emulator.aws.plane import AwsPlane
     from airflow_provider_bedrock_rft.emulator.server import Receive, Scope, Send
+
+LOGGER = logging.getLogger(__name__)
 
 
 class AwsMount:
@@ -47,8 +50,12 @@ class AwsMount:
             await (await self.plane()).close()
 
     async def _open(self) -> AwsPlane:
-        plane = self._make(await asyncio.to_thread(_load))
-        await plane.open()
+        try:
+            plane = self._make(await asyncio.to_thread(_load))
+            await plane.open()
+        except Exception:
+            LOGGER.exception("the AWS plane could not be brought up")
+            raise
         return plane
 
 

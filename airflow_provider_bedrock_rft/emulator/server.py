@@ -80,13 +80,14 @@ class Door:
             return
         try:
             fault = self._fault(scope["method"], path, headers)
+            if fault is None:
+                await self._serve(scope, headers, receive, send, request_id)
+            else:
+                await self._disturb(fault, scope, headers, receive, send, request_id)
         except InvalidFault as error:
             await _send(send, reply({"message": str(error)}, 400), request_id)
-            return
-        if fault is None:
-            await self._serve(scope, headers, receive, send, request_id)
-        else:
-            await self._disturb(fault, scope, headers, receive, send, request_id)
+        except BodyTooLarge:
+            await _send(send, error_reply("The request is too large", status=413), request_id)
 
     async def _controlled(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Reply:
         if b"origin" in headers:  # a web page that happens to know the port
@@ -166,9 +167,6 @@ class Door:
         try:
             body = await read_body(receive, self._max_body_bytes)
             caller = self._caller(scope, headers, body)
-        except BodyTooLarge:
-            await _send(send, error_reply("The request is too large", status=413), request_id)
-            return
         except AuthError as error:
             kind = _KINDS.get(error.status, "invalid_request_error")
             await _send(send, error_reply(error.message, status=error.status, code=error.code, kind=kind), request_id)

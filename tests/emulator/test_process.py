@@ -6,10 +6,13 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+
+from airflow_provider_bedrock_rft.emulator.__main__ import warning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,10 +67,31 @@ def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
     command = [*COMMAND, "--data-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("ready http://127.0.0.1:")
+        url = process.stdout.readline().split()[1]
+        deploy(SimpleNamespace(url=url))
+        invoke(url)  # there is a function's process now, which must go quietly too
         process.send_signal(number)
         rest, errors = process.communicate(timeout=30)
     assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_a_signal_before_it_serves_ends_it_too(tmp_path: Path) -> None:
+    command = [*COMMAND, "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "lock").exists():
+            time.sleep(0.005)
+        process.terminate()
+        rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert rest.count("ready") <= 1
+
+
+@pytest.mark.parametrize(
+    ("host", "warns"),
+    [("127.0.0.1", False), ("127.0.0.2", False), ("::1", False), ("localhost", False), ("10.0.0.7", True), ("box", True)],
+)  # fmt: skip
+def test_listening_beyond_loopback_is_warned_of(host: str, *, warns: bool) -> None:
+    assert ("anyone who reaches this port" in warning(host)) is warns
 
 
 def test_time_runs_faster_can_be_advanced_and_does_not_run_back(start_emulator: Any) -> None:
@@ -181,6 +205,19 @@ def deploy(emulator: Any) -> str:
             Timeout=30,
         )["FunctionArn"]
     )
+
+
+def invoke(url: str) -> None:
+    import boto3
+
+    functions = boto3.client(
+        "lambda",
+        endpoint_url=url,
+        region_name="us-west-2",
+        aws_access_key_id="AKIALOCALEMULATOR001",
+        aws_secret_access_key="local-emulator-secret",
+    )
+    assert functions.invoke(FunctionName="grader", Payload=b"[]")["Payload"].read() == b"[]"
 
 
 def test_a_job_that_was_killed_in_the_middle_ends_as_if_it_had_not_been(start_emulator: Any, wait_until: Any) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from random import SystemRandom
 from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_bedrock_rft.core.codec import dump, load
+from airflow_provider_bedrock_rft.core.errors import ServiceError
 from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_of_job
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
 from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask
@@ -38,7 +40,13 @@ class WaitingTask(ConnectedTask):
             """Airflow's task log."""
 
     def watch(self, plan: WaitPlan, *, checkpoint_step: int | None = None) -> Watch:
-        """The looks at the job of ``plan``, from this process."""
+        """The looks at the job of ``plan``, from this process.
+
+        Raises:
+            InvalidInput: There is no such connection, or it names no region: no look could ever succeed.
+        """
+        with suppress(ServiceError):
+            self.hook.training  # noqa: B018 -- builds the clients
         return Watch(
             plan,
             connect=lambda: self.hook.training,

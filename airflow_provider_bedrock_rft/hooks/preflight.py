@@ -5,10 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.core.errors import GraderFailure
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.grader.contract import Score
     from airflow_provider_bedrock_rft.core.ports import FunctionService
 
 N_SAMPLES = 8
@@ -51,4 +54,16 @@ def _grade(
         )
         for record, completion in zip(records, completions, strict=True)
     ]
-    return tuple(score.value for score in invoke_grader(functions, arn, samples).values())
+    scores = list(invoke_grader(functions, arn, samples).values())
+    _refuse_failures(arn, scores)
+    return tuple(score.value for score in scores)
+
+
+def _refuse_failures(arn: str, scores: Sequence[Score]) -> None:
+    """Our handler scores a sample that the grader failed on at the floor, and says so in a metric."""
+    failed = [name.partition(".")[2] for score in scores for name in score.metrics if name.startswith("grader_error.")]
+    if failed:
+        raise GraderFailure(
+            f"The grader {arn} raised {', '.join(sorted(set(failed)))} on {len(failed)} of {len(scores)} tries.",
+            action="Its log says where; mend it and deploy again.",
+        )

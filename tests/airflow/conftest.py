@@ -43,6 +43,7 @@ class FakeTi:
     try_number: int = 1
     max_tries: int = 2
     xcoms: dict[str, object] = field(default_factory=dict)
+    task: Any = None
 
     def xcom_push(self, key: str, value: object) -> None:
         json.dumps(value, allow_nan=False)  # what Airflow would refuse, we refuse
@@ -98,6 +99,11 @@ class Run:
 @pytest.fixture
 def run() -> Run:
     return Run()
+
+
+@pytest.fixture(scope="session")
+def new_run() -> Callable[[str], Run]:
+    return lambda task_id: Run(ti=FakeTi(task_id=task_id))
 
 
 @dataclass

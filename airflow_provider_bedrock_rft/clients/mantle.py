@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from airflow_provider_bedrock_rft.clients import mantle_wire as wire
 from airflow_provider_bedrock_rft.clients.translate import reading, translated
-from airflow_provider_bedrock_rft.core.errors import ResourceConflict, ResourceNotFound
+from airflow_provider_bedrock_rft.core.errors import RequestRejected, ResourceConflict, ResourceNotFound
+from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.core.ports import Capabilities
 
 if TYPE_CHECKING:
@@ -128,8 +129,9 @@ class MantleTraining:
         try:
             with translated(f"Cancel job {job_id}"):
                 self._client.post(f"{_JOBS}/{_quoted(job_id)}/cancel", cast_to=object)
-        except ResourceConflict:
-            return
+        except (ResourceConflict, RequestRejected):  # which of them an ended job is answered with is not documented
+            if outcome_of(self.get_job(job_id).status) is None:
+                raise
 
     def list_events(self, job_id: str) -> Iterator[JobEvent]:
         """The job's events as the pages give them."""

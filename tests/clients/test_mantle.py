@@ -12,6 +12,7 @@ from airflow_provider_bedrock_rft.clients.session import Session
 from airflow_provider_bedrock_rft.core.errors import (
     ConnectionLost,
     InvalidCredentials,
+    RequestRejected,
     ResourceNotFound,
     ServiceUnavailable,
     UnsupportedOperation,
@@ -196,9 +197,17 @@ def test_a_file_is_found_by_name_the_newest_that_is_whole(stub: Any, session: Se
 
 
 def test_deleting_and_cancelling_what_is_over_is_no_error(stub: Any, session: Session) -> None:
-    stub.answers = [(404, {"error": {"message": "gone"}}), (409, {"error": {"message": "has ended"}})]
+    stub.answers = [(404, {"error": {"message": "gone"}})]
     session.training.delete_file("file-1")
-    session.training.cancel_job("ftjob-1")
+    for status in (400, 409):
+        stub.answers = [(status, {"error": {"message": "has ended"}}), (200, job(status="succeeded"))]
+        session.training.cancel_job("ftjob-1")
+
+
+def test_a_refused_cancellation_of_a_running_job_is_an_error(stub: Any, session: Session) -> None:
+    stub.answers = [(400, {"error": {"message": "not now"}}), (200, job())]
+    with pytest.raises(RequestRejected, match="not now"):
+        session.training.cancel_job("ftjob-1")
 
 
 def test_ids_are_quoted(stub: Any, session: Session) -> None:

@@ -83,7 +83,7 @@ class Journal:
             if not footprint.is_kept and erased.is_complete:
                 self._database.execute("DELETE FROM writes WHERE seq = ?", (write.seq,))  # the number stays used
             self._database.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # -- whatever happened, the transaction must not stay open
             self._database.execute("ROLLBACK")
             raise
         self._remove_unused(erased.files)

@@ -51,7 +51,8 @@ class MountedAws:
             get_backend(service)  # type: ignore[call-overload]
         self.sources = Sources(now, seed)
         self.sources.bind()
-        self._application = DomainDispatcherApplication(create_backend_app)
+        self._dispatcher = DomainDispatcherApplication(create_backend_app)
+        self._applications: dict[str, Any] = {}
         self._journal = Journal(root)
 
     def replay(self) -> int:
@@ -60,7 +61,7 @@ class MountedAws:
         for write in self._journal.writes():
             with self.sources.fixed(write.at, write.seq):
                 try:
-                    reply = self._perform(write.request, write.account)
+                    reply = self._perform(write.request, write.account, write.service)
                 except NotImplementedHere:
                     reply = AwsReply(status=501, headers=(), body=b"")
             if reply.status >= 400:
@@ -76,7 +77,7 @@ class MountedAws:
             NotImplementedHere: The operation is not there.
         """
         if not is_write(operation):
-            return self._perform(request, caller.account)
+            return self._perform(request, caller.account, caller.service)
         write = Write(
             seq=self._journal.next_seq,
             at=self._now(),
@@ -89,7 +90,7 @@ class MountedAws:
         if operation in _DELETE_MESSAGES:
             deleted = queues.ids_of_deleted(request, account=caller.account, region=caller.region)
         with self.sources.fixed(write.at, write.seq):
-            reply = self._perform(write.request, caller.account)
+            reply = self._perform(write.request, caller.account, caller.service)
         if reply.status < 400:
             self._journal.append(write, self._footprint(operation, caller, request, reply, deleted))
         return reply
@@ -113,7 +114,13 @@ class MountedAws:
                 return held.versioning_status is not None
         return False
 
-    def _perform(self, request: AwsRequest, account: str) -> AwsReply:
+    def _application(self, service: str, environ: dict[str, Any]) -> Any:  # noqa: ANN401 -- a WSGI application
+        """The application for a service; moto's own choice, which costs milliseconds, is remembered."""
+        if service not in self._applications:
+            self._applications[service] = self._dispatcher.get_application(environ)
+        return self._applications[service]
+
+    def _perform(self, request: AwsRequest, account: str, service: str) -> AwsReply:
         status: list[int] = []
         headers: list[tuple[str, str]] = []
 
@@ -123,8 +130,8 @@ class MountedAws:
             return lambda _: None
 
         try:
-            parts = self._application(_environ(request, account), start)
-            body = b"".join(parts)
+            environ = _environ(request, account)
+            body = b"".join(self._application(service, environ)(environ, start))
         except NotImplementedError as error:
             raise NotImplementedHere(str(error)) from None
         if status[0] >= 404 and body[:15].lower() == b"<!doctype html>":

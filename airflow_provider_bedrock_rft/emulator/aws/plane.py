@@ -128,7 +128,7 @@ class AwsPlane:
             return await self._perform(request, caller, operation)
         except NotImplementedHere:
             return _not_implemented(service, operation, request)
-        except Exception as error:  # the mounted implementation may raise anything
+        except Exception as error:  # -- the mounted implementation may raise anything
             log.exception("%s %s failed", service, operation)
             return _error_for(service, request, 500, "InternalFailure", f"{operation}: {error!r}")
 

@@ -148,7 +148,7 @@ class FunctionHost:
             started = self._warm(function) or await self._start(function, request_id)
             try:
                 result = await self._run_in(started, function, payload, request_id)
-            except BaseException:  # cancelled in the middle: the environment's state is unknown
+            except BaseException:  # -- cancelled in the middle: the environment's state is unknown
                 self._discard(started.environment)
                 raise
             if result is not None:

@@ -15,7 +15,9 @@ from airflow_provider_bedrock_rft.emulator.aws import AwsPlane
 
 
 async def main(root: Path) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio: no delay for TCP only
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     keys = KeyRing({"222222222222": ("AKIAOTHERACCOUNT0001", "other-secret")})
     plane = AwsPlane(root, Authenticator(keys), endpoint=lambda: url, now=time.time, seed=7)

@@ -104,15 +104,10 @@ class Bench:
 MakeBench = Callable[..., Bench]
 
 
-@pytest.fixture(params=["bare", "walled"])
-def walls(request: pytest.FixtureRequest) -> Callable[[], str | None]:
-    from airflow_provider_bedrock_rft.emulator.functions.launch import bubblewrap
-
-    if request.param == "bare":
-        return lambda: None
-    if bubblewrap() is None:
-        pytest.skip("bubblewrap is not usable here")
-    return bubblewrap
+@pytest.fixture
+def walls() -> Callable[[], str | None]:
+    """Which program isolates functions: none, unless a test module says otherwise."""
+    return lambda: None
 
 
 @pytest.fixture

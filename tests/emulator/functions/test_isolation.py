@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_bedrock_rft.emulator.functions import CodeRefused
+from airflow_provider_bedrock_rft.emulator.functions.launch import bubblewrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from conftest import Bench
+
+
+@pytest.fixture(params=["bare", "walled"])
+def walls(request: pytest.FixtureRequest) -> Callable[[], str | None]:
+    if request.param == "bare":
+        return lambda: None
+    if bubblewrap() is None:
+        pytest.skip("bubblewrap is not usable here")
+    return bubblewrap
 
 
 @pytest.fixture
@@ -131,3 +141,25 @@ async def test_walls_leave_one_way_out_to_the_emulator(bench: Bench, *, is_walle
     assert json.loads(result.payload) == ["hello", None if is_walled else "hello"]
     emulator.close()
     other.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("import time; time.sleep(60)", "Task timed out after 1.00 seconds"),
+        ("import os; os._exit(3)", "exit status 3"),
+        ("import os; os.kill(os.getpid(), 11)", "segmentation fault"),
+        ("x = bytearray(600 * 1024 * 1024); return len(x)", "signal: killed"),
+    ],
+)
+async def test_failures_look_the_same_on_both_sides_of_the_walls(bench: Bench, body: str, words: str) -> None:
+    result = await bench.run(f"def handler(event, context):\n    {body}", timeout=1, memory=512)
+    assert words in json.loads(result.payload)["errorMessage"]
+
+
+async def test_a_host_without_bubblewrap_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert bubblewrap.__wrapped__() is None
+    assert "functions see the host's file system and network" in caplog.text

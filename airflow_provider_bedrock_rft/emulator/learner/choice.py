@@ -40,6 +40,12 @@ class Choice:
         scores: FloatArray = np.einsum("cf,cf->c", weights[self.index_C_F], self.value_C_F)
         return scores
 
+    def without_features(self) -> Choice:
+        """The same candidates for remembering: features are large, and only training looks at them again."""
+        return Choice(
+            head=self.head, names=self.names, index_C_F=self.index_C_F[:0].copy(), value_C_F=self.value_C_F[:0].copy()
+        )
+
 
 def build_choice(head: str, candidates: Sequence[Candidate], bag: Bag | None = None) -> Choice:
     """The choice between ``candidates``; every candidate must cross as many names as the others."""

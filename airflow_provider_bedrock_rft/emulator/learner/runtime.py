@@ -49,7 +49,7 @@ def answer(
     prompt, n_prompt_tokens = _read(conversation)
     temperature = temperature if temperature >= GREEDY_BELOW else 0.0
     memory = _memory(weights, conversation, temperature)
-    sampler = Sampler(_weights(weights), Random(seed).random, temperature, memory)
+    sampler = Sampler(_weights(weights), Random(seed).random, temperature, is_training=False, memory=memory)
     completion: Completion = complete(prompt, sampler, max_tokens=max_tokens)
     return Answer(
         text=completion.text,

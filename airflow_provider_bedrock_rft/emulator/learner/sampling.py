@@ -12,6 +12,7 @@ from airflow_provider_bedrock_rft.emulator.learner.choice import Choice
 from airflow_provider_bedrock_rft.emulator.learner.features import FloatArray
 
 GREEDY_BELOW = 1e-3
+MAX_REMEMBERED = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +45,15 @@ class Memory:
 
 @dataclass(slots=True)
 class Sampler:
-    """Decides by the policy's own probabilities at ``temperature``; greedily at 0."""
+    """Decides by the policy's own probabilities at ``temperature``; greedily at 0.
+
+    ``is_training`` keeps the features of what was decided, to learn from.
+    """
 
     weights: FloatArray
     random: Callable[[], float]
     temperature: float = 1.0
+    is_training: bool = True
     memory: Memory = field(default_factory=Memory)
     trace: list[Decision] = field(default_factory=list)
 
@@ -56,6 +61,8 @@ class Sampler:
         """Pick a candidate and note the decision."""
         scored = self.memory.scored.get(key)
         if scored is None:
+            if len(self.memory.scored) >= MAX_REMEMBERED:
+                self.memory.scored.clear()
             scored = self.memory.scored[key] = self._score(build())
         picked = scored.best
         if self.temperature >= GREEDY_BELOW:
@@ -68,6 +75,8 @@ class Sampler:
     def _score(self, choice: Choice) -> Scored:
         logits = choice.logits(self.weights).astype(np.float64)
         best = int(logits.argmax())
+        if not self.is_training:
+            choice = choice.without_features()
         if self.temperature < GREEDY_BELOW:
             return Scored(choice, best, 0.0, ())
         odds = np.exp((logits - logits[best]) / self.temperature)

@@ -10,7 +10,7 @@ from airflow_provider_bedrock_rft.emulator.learner.grammar.completion import Com
 from airflow_provider_bedrock_rft.emulator.learner.grpo import Learner, UpdateMetrics
 from airflow_provider_bedrock_rft.emulator.learner.reading.messages import Message
 from airflow_provider_bedrock_rft.emulator.learner.reading.prompt import Prompt, read_prompt
-from airflow_provider_bedrock_rft.emulator.learner.sampling import Decision, Memory, Sampler
+from airflow_provider_bedrock_rft.emulator.learner.sampling import Decision, Sampler
 
 
 class RewardsOutOfPlace(ValueError):
@@ -71,7 +71,7 @@ class TrainingSession:
 
     def evaluate(self, ids: Sequence[int]) -> list[Completion]:
         """The greedy completion of each prompt."""
-        greedy = [Sampler(self.learner.weights, _never, 0.0, Memory()) for _ in ids]
+        greedy = [Sampler(self.learner.weights, _never, 0.0, is_training=False) for _ in ids]
         return [self._complete(i, sampler)[0] for i, sampler in zip(ids, greedy, strict=True)]
 
 

@@ -51,3 +51,8 @@ def test_a_huge_prompt_is_counted_whole_and_read_in_part() -> None:
     found = answer(None, [{"role": "user", "content": "word " * 40_000}], temperature=0.0, seed=0, max_tokens=50)
     assert found.prompt_tokens == 40_000
     assert found.completion_tokens <= 50
+
+
+def test_many_samples_of_one_prompt_stay_small_and_repeatable() -> None:
+    first = [answer(None, ASKED, temperature=1.5, seed=seed, max_tokens=None) for seed in range(300)]
+    assert first == [answer(None, ASKED, temperature=1.5, seed=seed, max_tokens=None) for seed in range(300)]

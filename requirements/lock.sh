@@ -24,6 +24,7 @@ lock() { # minor, exact version, day of its dependencies ("" for today)
 lock 3.1 3.1.8 2026-04-01
 lock 3.2 3.2.2 2026-06-01
 lock 3.3 3.3.2 ""
-compile --generate-hashes --no-annotate --group lint -o requirements/lint.lock
+grep -E '^[a-z]' requirements/airflow-3.3.lock | sed 's/ \\$//' > "$work/runtime.txt"
+compile --generate-hashes --no-annotate --group lint -c "$work/runtime.txt" -o requirements/lint.lock
 echo uv > "$work/uv.in"
 compile --generate-hashes --no-annotate "$work/uv.in" -o requirements/uv.lock

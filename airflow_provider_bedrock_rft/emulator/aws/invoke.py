@@ -17,6 +17,7 @@ from airflow_provider_bedrock_rft.emulator.functions import (
     FunctionThrottled,
     PayloadTooLarge,
 )
+from airflow_provider_bedrock_rft.emulator.functions.code import check
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.auth import Caller
@@ -83,6 +84,20 @@ class InvokeApi:
             await self._functions.invoke(arn, payload, account=account, region=region)
         except FunctionError as error:
             log.warning("event for %s was not delivered: %s", arn, error)
+
+
+def refused_package(request: AwsRequest) -> AwsReply | None:
+    """The refusal of a ``CreateFunction`` or ``UpdateFunctionCode`` whose package could never be unpacked."""
+    try:
+        document = json.loads(request.body)
+        package = document.get("Code", document).get("ZipFile")
+        if package is not None:
+            check(base64.b64decode(package))
+    except CodeRefused as error:
+        return _error(400, "InvalidParameterValueException", str(error))
+    except (ValueError, AttributeError, TypeError):
+        return None  # a malformed request, for others to refuse
+    return None
 
 
 def _reply(result: InvocationResult, *, with_log: bool) -> AwsReply:

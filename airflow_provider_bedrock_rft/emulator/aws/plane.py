@@ -19,7 +19,7 @@ from airflow_provider_bedrock_rft.emulator.auth import (
 from airflow_provider_bedrock_rft.emulator.aws import identity, objects, queues
 from airflow_provider_bedrock_rft.emulator.aws.catalogue import MountedFunctions, find_key
 from airflow_provider_bedrock_rft.emulator.aws.chunked import BrokenChunks, plain
-from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi
+from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi, refused_package
 from airflow_provider_bedrock_rft.emulator.aws.logs import write_function_log
 from airflow_provider_bedrock_rft.emulator.aws.mounted import MountedAws, NotImplementedHere
 from airflow_provider_bedrock_rft.emulator.aws.operations import SERVICES, is_supported, name_of
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UPLOADS = frozenset({"CreateFunction", "UpdateFunctionCode"})
 _INVOCATIONS = frozenset({"Invoke", "InvokeAsync"})
 
 
@@ -115,6 +116,8 @@ class AwsPlane:
         operation = name_of(service, request) if service in SERVICES else f"{request.method} {request.raw_path}"
         if service == "lambda" and operation in _INVOCATIONS:
             return await self._invoke.answer(request, caller)
+        if operation in _UPLOADS and (refusal := refused_package(request)) is not None:
+            return refusal
         if service == "sts" and operation in identity.OPERATIONS:
             return identity.answer(operation, request, caller, self._authenticator.keys, now=self._now())
         if not is_supported(service, operation, request):

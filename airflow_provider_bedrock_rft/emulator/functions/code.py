@@ -51,6 +51,20 @@ class CodeStore:
             remove(work)
 
 
+def check(package: bytes) -> None:
+    """Look through a package without unpacking it.
+
+    Raises:
+        CodeRefused: Not a zip, or with a member that would land outside of its folder.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            for member in archive.infolist():
+                _inside(member)
+    except zipfile.BadZipFile:
+        raise CodeRefused("Could not unzip uploaded file. Please check your file, then try to upload again.") from None
+
+
 def remove(folder: Path) -> None:
     """Delete a folder, also a read-only one."""
     if folder.exists():

@@ -255,6 +255,12 @@ class TestFunctions:
         assert error_of(lambda: function.invoke(FunctionName="f")) == ("TooManyRequestsException", 429)
         function.delete_function_concurrency(FunctionName="f")
 
+    @pytest.mark.parametrize("name", ["../escaped.py", "/escaped.py", None])
+    def test_a_package_that_cannot_be_unpacked_is_refused(self, plane: Served, zipped: Zip, name: str | None) -> None:
+        package = zipped({name: "x"}) if name else b"no zip"
+        assert error_of(lambda: plane.add_function("bad", package)) == ("InvalidParameterValueException", 400)
+        assert error_of(lambda: plane.client("lambda").get_function(FunctionName="bad"))[1] == 404
+
     def test_logs_are_read_through_cloudwatch(self, plane: Served, zipped: Zip) -> None:
         plane.add_function("talker", zipped({"main.py": "def handler(event, context):\n    print('a word')"}))
         plane.client("lambda").invoke(FunctionName="talker")

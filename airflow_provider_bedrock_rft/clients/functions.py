@@ -62,8 +62,11 @@ class LambdaFunctions:
             latest = self.get(name)  # Lambda answers a changed digest with its general "invalid parameter"
             if latest is not None and latest.code_sha256 == code_sha256:
                 raise
-            raise ResourceConflict(f"The code of {name} was changed while it was published.") from refusal
-        return _version_of(published)
+            raise _changed(name) from refusal
+        version = _version_of(published)
+        if version.code_sha256 != code_sha256:  # an endpoint that does not compare the digest itself
+            raise _changed(name)
+        return version
 
     def versions(self, name: str) -> Iterator[FunctionVersion]:
         """The published versions, oldest first."""
@@ -101,6 +104,10 @@ class LambdaFunctions:
             log_tail=base64.b64decode(answer.get("LogResult", "")).decode(errors="replace"),
             executed_version=answer.get("ExecutedVersion", ""),
         )
+
+
+def _changed(name: str) -> ResourceConflict:
+    return ResourceConflict(f"The code of {name} was changed while it was published.")
 
 
 def _wire_of(config: FunctionConfig) -> dict[str, object]:

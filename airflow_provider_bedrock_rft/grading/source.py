@@ -78,7 +78,7 @@ def split_spec(spec: str) -> tuple[Path, str]:
 
 
 def _own_files(path: Path) -> tuple[Mapping[str, bytes], str]:
-    module = path.stem if path.is_file() else path.name
+    module = path.name if path.is_dir() else path.stem
     if not module.isidentifier():
         raise InvalidGrader(f"{path}: {module!r} is no module name.", action="Use letters, digits and underscores.")
     try:

@@ -97,8 +97,6 @@ def test_a_version_is_frozen_with_the_code_that_was_meant(examinee: Examinee) ->
     functions, name = examinee.functions, examinee.name
     functions.create(examinee.config(), package().zip_bytes)
     examinee.settle()
-    with pytest.raises(ResourceConflict):
-        functions.publish(name, code_sha256=package("2.0").code_sha256, description="")
     first = functions.publish(name, code_sha256=package().code_sha256, description="first")
     assert (first.version, first.description, first.arn.split(":")[-2:]) == ("1", "first", [name, "1"])
     functions.update_code(name, package("2.0").zip_bytes)
@@ -107,6 +105,13 @@ def test_a_version_is_frozen_with_the_code_that_was_meant(examinee: Examinee) ->
     assert [version.version for version in functions.versions(name)] == ["1", "2"]
     assert json.loads(functions.invoke(first.arn, b'[{"id": "a"}]').payload)[0]["aggregate_reward_score"] == 1.0
     assert json.loads(functions.invoke(second.arn, b'[{"id": "a"}]').payload)[0]["aggregate_reward_score"] == 2.0
+
+
+def test_code_that_is_not_the_one_meant_is_no_version(examinee: Examinee) -> None:
+    examinee.functions.create(examinee.config(), package().zip_bytes)
+    examinee.settle()
+    with pytest.raises(ResourceConflict):
+        examinee.functions.publish(examinee.name, code_sha256=package("2.0").code_sha256, description="")
 
 
 def test_a_changed_configuration_is_another_version(examinee: Examinee) -> None:

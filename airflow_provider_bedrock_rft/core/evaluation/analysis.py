@@ -77,18 +77,11 @@ class Analysis:
             differences, confidence=self.confidence, n_resamples=self.n_resamples, seed=self.seed
         )
 
-    def p_better(self) -> float:
-        """One-sided: chance alone would do at least as well for the candidate."""
+    def p_values(self) -> tuple[float, float]:
+        """One-sided: how often chance alone does at least as well for the candidate, and for the baseline."""
         if self.is_exact:
-            return mcnemar(self.n_wins, self.n_losses)
+            return mcnemar(self.n_wins, self.n_losses), mcnemar(self.n_losses, self.n_wins)
         return sign_flip(list(self._totals(0.0).values()), n_resamples=self.n_resamples, seed=self.seed)
-
-    def p_worse(self) -> float:
-        """One-sided: chance alone would do at least as well for the baseline."""
-        if self.is_exact:
-            return mcnemar(self.n_losses, self.n_wins)
-        flipped = [-total for total in self._totals(0.0).values()]
-        return sign_flip(flipped, n_resamples=self.n_resamples, seed=self.seed)
 
     def side(self, scores: list[float]) -> Estimate | None:
         """One model's mean score."""

@@ -116,6 +116,7 @@ def compare(
     is_binary = _is_binary(baseline) and _is_binary(candidate)
     analysis = Analysis(pairs=pairs, is_binary=is_binary, confidence=confidence, n_resamples=n_resamples, seed=seed)
     difference = analysis.difference()
+    p_value, p_worse = analysis.p_values()
     return Comparison(
         n_samples=len(pairs),
         n_clusters=analysis.n_clusters,
@@ -127,8 +128,8 @@ def compare(
         difference=difference if isinstance(difference, Estimate) else None,
         too_few=difference if isinstance(difference, TooFewSamples) else None,
         standard_error=analysis.standard_error(),
-        p_value=analysis.p_better(),
-        p_worse=analysis.p_worse(),
+        p_value=p_value,
+        p_worse=p_worse,
         test=analysis.test,
         slices=differences_by_slice(pairs, is_binary=is_binary, confidence=confidence, seed=seed),
         growth=growth_of(pairs, confidence=confidence),

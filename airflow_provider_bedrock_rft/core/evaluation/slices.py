@@ -80,5 +80,5 @@ def _in_slice(key: str, value: str, analysis: Analysis) -> SliceDifference:
         n_samples=n,
         difference=found if isinstance(found, Estimate) else None,
         too_few=None if isinstance(found, Estimate) else found,
-        p_worse=analysis.p_worse() if is_known else 1.0,
+        p_worse=analysis.p_values()[1] if is_known else 1.0,
     )

@@ -2,6 +2,9 @@
 
 Commands: ``init``, ``sample``, ``update``, ``evaluate``. A command that fails is answered by
 ``{"error": {"type": …, "message": …}}`` and leaves the session as it was.
+
+``init`` takes packed weights; null ``weights`` and null ``reference`` mean the shipped base, so a job that starts from a
+tuned model names that model as its reference too.
 """
 
 from __future__ import annotations
@@ -110,7 +113,7 @@ def serve(source: IO[str], sink: IO[str]) -> None:
             continue
         try:
             reply = worker.answer(json.loads(line))
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong is the reply; the process lives on
+        except Exception as error:  # noqa: BLE001 -- whatever goes wrong is the reply
             reply = {"error": {"type": type(error).__name__, "message": str(error)}}
         sink.write(json.dumps(reply) + "\n")
         sink.flush()

@@ -194,7 +194,7 @@ class Body(io.BytesIO):
 def no_such_key() -> Exception:
     from botocore.exceptions import ClientError
 
-    return ClientError({"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")  # type: ignore[typeddict-unknown-key]
+    return ClientError({"Error": {"Code": "404"}}, "HeadObject")
 
 
 def test_objects_and_prefixes_are_read_once_and_named_by_uri() -> None:

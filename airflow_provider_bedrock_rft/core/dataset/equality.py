@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.dataset.record import JSON, Record
 
 
-class Turn(msgspec.Struct, frozen=True, gc=False):
+Role: TypeAlias = Literal["system", "user", "assistant", "tool", "bot", "developer"]
+
+
+class Turn(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The part of a message that decides whether two prompts are equal."""
 
-    role: str
+    role: Role
     content: str
 
 
@@ -50,10 +53,20 @@ class Keys:
             self.ids.append(hash(record.record_id))
             self.id_lines.append(line)
 
+    def extend(self, first_line: int, prompts: list[int], references: list[int], ids: list[int]) -> None:
+        """Take in the keys of records on consecutive lines; ``ids`` is empty or as long as the others."""
+        lines = range(first_line, first_line + len(prompts))
+        self.lines.extend(lines)
+        self.prompts.extend(prompts)
+        self.references.extend(references)
+        if ids:
+            self.ids.extend(ids)
+            self.id_lines.extend(lines)
+
 
 def prompt_key(record: Record) -> int:
     """Equal for equal prompts."""
-    turns: list[object] = [Turn(message.role, message.content) for message in record.messages]
+    turns: list[object] = [Turn(cast("Role", message.role), message.content) for message in record.messages]
     if any(message.tool_calls is not None for message in record.messages):
         turns.append(reference_key([message.tool_calls for message in record.messages]))
     return hash(tuple(turns))

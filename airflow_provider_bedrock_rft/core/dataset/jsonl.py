@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_bedrock_rft.core.dataset.finding import Note, Place, Severity, finding_at
 from airflow_provider_bedrock_rft.core.dataset.lines import BOM, ByteStream, read_blocks
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target
-from airflow_provider_bedrock_rft.core.dataset.record import Record, canonical_line
+from airflow_provider_bedrock_rft.core.dataset.record import JSON, Record, canonical_line
 from airflow_provider_bedrock_rft.core.dataset.rules import RULES
 from airflow_provider_bedrock_rft.core.dataset.schema import notes_on, to_record
 from airflow_provider_bedrock_rft.core.dataset.syntax import parse_line
@@ -24,10 +25,11 @@ ANY_TARGET = replace(Requirements.of([Target.SAGEMAKER]), requires_reference=Fal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """A line, read as thoroughly as it can be: its record when no error stands in the way, and the notes."""
+    """A line, read as thoroughly as it can be: its record when no error stands in the way, notes, and the object."""
 
     record: Record | None
     notes: tuple[Note, ...]
+    value: Mapping[str, JSON] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ def examine_line(line: bytes, needs: Requirements) -> Examined:
         return Examined(record=None, notes=parsed.notes)
     notes = (*parsed.notes, *notes_on(parsed.value, needs))
     is_sound = not any(_is_error(note) for note in notes)
-    return Examined(record=to_record(parsed.value) if is_sound else None, notes=notes)
+    return Examined(record=to_record(parsed.value) if is_sound else None, notes=notes, value=parsed.value)
 
 
 def _is_error(note: Note) -> bool:

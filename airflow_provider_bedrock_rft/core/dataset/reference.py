@@ -17,10 +17,9 @@ DOMINANT_SHARE = 0.9
 MIN_RECORDS_FOR_SHARES = 20
 _LONG_ANSWER = 60
 """Characters; a shorter answer may stand in a prompt by right, as a choice or a quantity."""
-_ANNOUNCED = re.compile(
-    r"(?:\b(?:the\s+)?(?:correct\s+|final\s+|right\s+|expected\s+)?(?:answer|solution|label|reference_answer)\s*(?:is\b|[:=])|####)\s*",
-    re.IGNORECASE,
-)
+_ANNOUNCED = re.compile(r"(?:(?:answer|solution|label)\s*(?:is\b|[:=])|####)\s*", re.IGNORECASE)
+_ANNOUNCEMENT_ENDS = ("is", ":", "=", "####")
+_SPACES = " \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2003\u2009\u202f\u3000"
 _QUOTES = " \t\n\"'`*$\\([{<"
 
 
@@ -54,6 +53,27 @@ def notes_on_reference_in_prompt(record: Record) -> list[Note]:
             message = f"The reference {shown!r} stands in the prompt."
             return [Note(code="reference-in-prompt", field="messages", message=message)]
     return []
+
+
+def may_give_away(reference: str, prompt: str) -> bool:
+    """False when :func:`notes_on_reference_in_prompt` is sure to find nothing; ten times faster."""
+    answer = reference.strip()
+    tail = answer.rpartition("####")[2].strip() if "####" in answer else answer
+    return (answer in prompt and _may_stand_out(answer, prompt)) or (
+        tail is not answer and tail != "" and tail in prompt and _may_stand_out(tail, prompt)
+    )
+
+
+def _may_stand_out(answer: str, prompt: str) -> bool:
+    if len(answer) >= _LONG_ANSWER:
+        return True
+    at = prompt.find(answer)
+    while at >= 0:
+        before = prompt[:at].rstrip(_QUOTES + _SPACES)
+        if before[-4:].lower().endswith(_ANNOUNCEMENT_ENDS):
+            return _is_announced(answer, prompt)
+        at = prompt.find(answer, at + 1)
+    return False
 
 
 def _is_announced(answer: str, prompt: str) -> bool:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.dataset.equality import Keys
 from airflow_provider_bedrock_rft.core.dataset.finding import FindingLog, Note, Place, finding_at
 from airflow_provider_bedrock_rft.core.dataset.jsonl import examine_line
+from airflow_provider_bedrock_rft.core.dataset.learned import LearnedFormat
 from airflow_provider_bedrock_rft.core.dataset.length import CountTokens, notes_on_length
 from airflow_provider_bedrock_rft.core.dataset.lines import BOM, Block, ByteStream, read_blocks
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements
+from airflow_provider_bedrock_rft.core.dataset.record import JSON
 from airflow_provider_bedrock_rft.core.dataset.reference import notes_on_reference_in_prompt
 from airflow_provider_bedrock_rft.core.dataset.rules import RULES
 from airflow_provider_bedrock_rft.core.dataset.shapes import Shapes, shape_of
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 _BLANK = b" \t\r\n"
 _HEAD_BYTES = 4096
+_SAMPLE_LINES = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +50,8 @@ class FileScan:
     n_refused: int = 0
     sha256: str = ""
     was_read: bool = True
+    _learned: LearnedFormat | None = None
+    _sample: list[Mapping[str, JSON]] = field(default_factory=list)
 
     def take_block(self, block: Block) -> None:
         """Examine each line of a block."""
@@ -52,8 +59,17 @@ class FileScan:
             self._note(block.first_line, "line-too-long", "The line is longer than 8 MiB.")
             self.n_refused += 1
             return
+        sound = self._learned.prove_sound(block.data) if self._learned and block.first_line > 1 else None
+        if sound is not None and self._learned is not None:
+            n_lines = len(sound.prompts)
+            self.n_records += n_lines
+            self.keys.extend(block.first_line, sound.prompts, sound.references, sound.ids)
+            self.shapes.add(self._learned.shape, block.first_line, block.first_line + n_lines - 1)
+            return
+        self._sample.clear()
         for number, line in block.lines():
             self._take_line(number, line)
+        self._learned = LearnedFormat.learn(self._sample, self.needs.max_prompt_tokens)
 
     def _take_line(self, number: int, line: bytes) -> None:
         body = self._without_mark(line) if number == 1 else line
@@ -73,6 +89,8 @@ class FileScan:
             self.n_refused += 1
         else:
             self._take_record(number, examined.record)
+            if not examined.notes and len(self._sample) < _SAMPLE_LINES:
+                self._sample.append(examined.value)
 
     def _without_mark(self, line: bytes) -> bytes:
         if line.startswith(BOM):
@@ -98,20 +116,26 @@ class FileScan:
 
 
 class _HashingStream:
-    """Feeds what is read to SHA-256."""
+    """Feeds what is read to SHA-256 on a thread of its own: hashlib lets go of the interpreter while it works."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, thread: ThreadPoolExecutor) -> None:
         self._stream = stream
+        self._thread = thread
         self._digest = hashlib.sha256()
+        self._pending: Future[None] | None = None
         self.head = b""
 
     def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
-        self._digest.update(data)
         self.head = self.head or data[:_HEAD_BYTES]
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._thread.submit(self._digest.update, data)
         return data
 
     def hexdigest(self) -> str:
+        if self._pending is not None:
+            self._pending.result()
         return self._digest.hexdigest()
 
 
@@ -128,8 +152,8 @@ def scan_source(
         count_tokens=count_tokens,
     )
     try:
-        with source.open() as stream:
-            hashing = _HashingStream(stream)
+        with source.open() as stream, ThreadPoolExecutor(1, "rft-sha256") as thread:
+            hashing = _HashingStream(stream, thread)
             for block in read_blocks(hashing):
                 if block.first_line == 1 and (code := _not_text(hashing.head)):
                     scan.was_read = False

@@ -3,8 +3,8 @@
 Commands: ``init``, ``sample``, ``update``, ``evaluate``. A command that fails is answered by
 ``{"error": {"type": …, "message": …}}`` and leaves the session as it was.
 
-``init`` takes packed weights; null ``weights`` and null ``reference`` mean the shipped base, so a job that starts from a
-tuned model names that model as its reference too.
+``init`` takes packed weights; null ``weights`` and null ``reference`` mean the shipped base, so a job that starts from
+a tuned model names that model as its reference too.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,11 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-KEY, SECRET, ACCOUNT, REGION = "AKIALOCALEMULATOR001", "local-emulator-secret", "123456789012", "us-west-2"
+KEY, SECRET, REGION = "AKIALOCALEMULATOR001", "local-emulator-secret", "us-west-2"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 
 
 @dataclass
@@ -27,7 +33,6 @@ class EmulatorProcess:
     folder: Path
     arguments: tuple[str, ...] = ()
     url: str = ""
-    function: str = ""
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     def start(self) -> EmulatorProcess:
@@ -77,10 +82,49 @@ class EmulatorProcess:
             with error:
                 return error.code, _parsed(error.read())
 
+    def aws(self, service: str, **options: Any) -> Any:
+        """A boto3 client of the emulator."""
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=KEY,
+            aws_secret_access_key=SECRET,
+            **options,
+        )
+
+    def deploy(self, name: str, source: str) -> str:
+        """Publish a function whose ``handler`` is in ``source``; answers the ARN of its version 1."""
+        role = self.aws("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument=json.dumps(TRUST))
+        created = self.aws("lambda").create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=role["Role"]["Arn"],
+            Handler="grader.handler",
+            Code={"ZipFile": zipped(source)},
+            Timeout=30,
+            MemorySize=512,
+        )
+        version = self.aws("lambda").publish_version(FunctionName=name)["Version"]
+        return f"{created['FunctionArn']}:{version}"
+
+    def redeploy(self, name: str, source: str) -> None:
+        """Give a function other code."""
+        self.aws("lambda").update_function_code(FunctionName=name, ZipFile=zipped(source))
+
     def control(self, method: str, path: str, body: object = None) -> Any:
         status, answer = self.call(method, f"/_emulator/{path}", body)
         assert status == 200, answer
         return answer
+
+
+def zipped(source: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        package.writestr("grader.py", source)
+    return archive.getvalue()
 
 
 def _parsed(body: bytes) -> Any:
@@ -96,6 +140,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProce
     process = EmulatorProcess(tmp_path_factory.mktemp("emulator") / "data").start()
     yield process
     process.stop()
+
+
+@pytest.fixture
+def speaker(tmp_path: Path) -> EmulatorProcess:
+    """Speaks to an emulator that the test has started itself, once it is given the address."""
+    return EmulatorProcess(tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PROMPT: Any = [{"role": "user", "content": "What is 2 + 3?"}]
-FUNCTION = "arn:aws:lambda:us-west-2:123456789012:function:any"
 
 
 @pytest.fixture
@@ -118,18 +117,10 @@ def test_rules_that_make_no_sense_are_refused(emulator: Any, rule: Any) -> None:
 
 
 def test_aws_requests_are_disturbed_in_their_own_words(emulator: Any, order: Any) -> None:
-    import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError
 
-    parameters = boto3.client(
-        "ssm",
-        endpoint_url=emulator.url,
-        region_name="us-west-2",
-        aws_access_key_id="AKIALOCALEMULATOR001",
-        aws_secret_access_key="local-emulator-secret",
-        config=Config(retries={"total_max_attempts": 1, "mode": "standard"}),
-    )
+    parameters = emulator.aws("ssm", config=Config(retries={"total_max_attempts": 1, "mode": "standard"}))
     order(path="^/$", status=400, code="ThrottlingException", message="Rate exceeded", times=1)
     with pytest.raises(ClientError, match="ThrottlingException"):
         parameters.describe_parameters()
@@ -156,30 +147,9 @@ def test_listings_can_be_stale_while_retrieval_is_not(emulator: Any, order: Any,
 
 
 def submit(emulator: Any, client: openai.OpenAI, name: str) -> str:
-    import io
-    import zipfile
-
-    import boto3
-
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as package:
-        package.writestr("g.py", "def h(e, c):\n    return [{'id': s['id'], 'aggregate_reward_score': 0} for s in e]\n")
-
-    def aws(service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=emulator.url,
-            region_name="us-west-2",
-            aws_access_key_id="AKIALOCALEMULATOR001",
-            aws_secret_access_key="local-emulator-secret",
-        )
-
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = aws("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    function = aws("lambda").create_function(
-        FunctionName=name, Runtime="python3.11", Role=role, Handler="g.h", Code={"ZipFile": archive.getvalue()}
-    )["FunctionArn"]
+    function = emulator.deploy(
+        name, "def handler(e, c):\n    return [{'id': s['id'], 'aggregate_reward_score': 0} for s in e]\n"
+    )
     line = json.dumps({"messages": PROMPT, "reference_answer": "5"})
     file = client.files.create(file=("t.jsonl", "\n".join([line] * 100).encode()), purpose="fine-tune")
     grader = {"type": "lambda", "lambda": {"function": function}}

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -63,13 +62,14 @@ def test_an_impossible_speed_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
+def test_a_signal_ends_it_cleanly(speaker: Any, tmp_path: Path, number: int) -> None:
     command = [*COMMAND, "--data-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().split()[1]
-        deploy(SimpleNamespace(url=url))
-        invoke(url)  # there is a function's process now, which must go quietly too
+        speaker.url = process.stdout.readline().split()[1]
+        speaker.deploy("grader", GRADER)
+        invoked = speaker.aws("lambda").invoke(FunctionName="grader", Payload=b"[]")
+        assert invoked["Payload"].read() == b"[]"  # there is a function's process now, which must go quietly too
         process.send_signal(number)
         rest, errors = process.communicate(timeout=30)
     assert (process.returncode, rest, errors) == (0, "", "")
@@ -152,14 +152,14 @@ def handler(event, context):
 """
 
 
-def train(emulator: Any, client: openai.OpenAI) -> str:
+def train(client: openai.OpenAI, function: str) -> str:
     line = "What is {} plus {}?"
     records = [
         {"messages": [{"role": "user", "content": line.format(i % 7, i % 11)}], "reference_answer": str(i % 7 + i % 11)}
         for i in range(100)
     ]
     file = client.files.create(file=("t.jsonl", "\n".join(map(json.dumps, records)).encode()), purpose="fine-tune")
-    grader = {"type": "lambda", "lambda": {"function": emulator.function}}
+    grader = {"type": "lambda", "lambda": {"function": function}}
     return client.fine_tuning.jobs.create(
         model="openai.gpt-oss-20b",
         training_file=file.id,
@@ -172,58 +172,10 @@ def train(emulator: Any, client: openai.OpenAI) -> str:
     ).id
 
 
-def deploy(emulator: Any) -> str:
-    import io
-    import zipfile
-
-    import boto3
-
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as package:
-        package.writestr("grader.py", GRADER)
-
-    def aws(service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=emulator.url,
-            region_name="us-west-2",
-            aws_access_key_id="AKIALOCALEMULATOR001",
-            aws_secret_access_key="local-emulator-secret",
-        )
-
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = aws("iam").create_role(RoleName="grader-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    return str(
-        aws("lambda").create_function(
-            FunctionName="grader",
-            Runtime="python3.11",
-            Role=role,
-            Handler="grader.handler",
-            Code={"ZipFile": archive.getvalue()},
-            Publish=True,
-            Timeout=30,
-        )["FunctionArn"]
-    )
-
-
-def invoke(url: str) -> None:
-    import boto3
-
-    functions = boto3.client(
-        "lambda",
-        endpoint_url=url,
-        region_name="us-west-2",
-        aws_access_key_id="AKIALOCALEMULATOR001",
-        aws_secret_access_key="local-emulator-secret",
-    )
-    assert functions.invoke(FunctionName="grader", Payload=b"[]")["Payload"].read() == b"[]"
-
-
 def test_a_job_that_was_killed_in_the_middle_ends_as_if_it_had_not_been(start_emulator: Any, wait_until: Any) -> None:
     training = {"checkpoint_interval": 4, "snapshot_interval": 3, "group_size": 4}
     emulator = start_emulator(config={"training": training})
-    emulator.function = deploy(emulator)
+    function = emulator.deploy("grader", GRADER)
     client = openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token())
 
     def metrics(job_id: str) -> list[Any]:
@@ -236,10 +188,10 @@ def test_a_job_that_was_killed_in_the_middle_ends_as_if_it_had_not_been(start_em
         assert job.status == "succeeded", job.error
         return job
 
-    whole = train(emulator, client)
+    whole = train(client, function)
     finished(whole)
     emulator.control("POST", "faults", {"slow_step_seconds": 60, "step": 6})
-    torn = train(emulator, client)
+    torn = train(client, function)
     wait_until(lambda: len(metrics(torn)) == 5)
     emulator.kill()
     emulator.start()

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import openai
 import pytest
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 GRADER = """
 import re
@@ -30,44 +24,6 @@ def handler(event, context):
         scores.append({"id": sample["id"], "aggregate_reward_score": score})
     return scores
 """
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
-
-
-@pytest.fixture
-def aws(emulator: Any) -> Callable[[str], Any]:
-    def client(service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=emulator.url,
-            region_name="us-west-2",
-            aws_access_key_id="AKIALOCALEMULATOR001",
-            aws_secret_access_key="local-emulator-secret",
-        )
-
-    return client
-
-
-def deploy(aws: Callable[[str], Any], name: str, source: str) -> str:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as package:
-        package.writestr("grader.py", source)
-    iam, functions = aws("iam"), aws("lambda")
-    role = iam.create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
-    created = functions.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role=role,
-        Handler="grader.handler",
-        Code={"ZipFile": archive.getvalue()},
-        Timeout=30,
-        MemorySize=512,
-    )
-    functions.get_waiter("function_active_v2").wait(FunctionName=name)
-    version = functions.publish_version(FunctionName=name)["Version"]
-    return f"{created['FunctionArn']}:{version}"
 
 
 def problems(n: int) -> bytes:
@@ -104,8 +60,8 @@ def wait_for(client: openai.OpenAI, job_id: str) -> Any:
     raise AssertionError(f"{job_id} did not end")
 
 
-def test_deploy_upload_train_watch_and_chat(emulator: Any, aws: Callable[[str], Any]) -> None:
-    function = deploy(aws, "sdk-flow-grader", GRADER)
+def test_deploy_upload_train_watch_and_chat(emulator: Any) -> None:
+    function = emulator.deploy("sdk-flow-grader", GRADER)
     plain = openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token())
     strict = openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token(), _strict_response_validation=True)
     file = strict.files.create(file=("train.jsonl", problems(120)), purpose="fine-tune")
@@ -145,10 +101,10 @@ def test_deploy_upload_train_watch_and_chat(emulator: Any, aws: Callable[[str], 
     assert held_out[-1] > held_out[0]
 
 
-def test_the_job_object_is_strict_but_for_its_lambda_grader(emulator: Any, aws: Callable[[str], Any]) -> None:
+def test_the_job_object_is_strict_but_for_its_lambda_grader(emulator: Any) -> None:
     from openai.types.fine_tuning import FineTuningJob
 
-    function = deploy(aws, "strict-grader", GRADER)
+    function = emulator.deploy("strict-grader", GRADER)
     with openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token()) as client:
         file = client.files.create(file=("train.jsonl", problems(100)), purpose="fine-tune")
         job = client.fine_tuning.jobs.create(
@@ -164,10 +120,10 @@ def test_the_job_object_is_strict_but_for_its_lambda_grader(emulator: Any, aws: 
     assert unknown_fields(FineTuningJob.model_validate(body)) == set()
 
 
-async def test_the_asynchronous_sdk_does_it_too(emulator: Any, aws: Callable[[str], Any]) -> None:
+async def test_the_asynchronous_sdk_does_it_too(emulator: Any) -> None:
     import asyncio
 
-    function = deploy(aws, "async-grader", GRADER)
+    function = emulator.deploy("async-grader", GRADER)
     async with openai.AsyncOpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token()) as client:
         file = await client.files.create(file=("train.jsonl", problems(100)), purpose="fine-tune")
         jobs = client.fine_tuning.jobs
@@ -180,8 +136,8 @@ async def test_the_asynchronous_sdk_does_it_too(emulator: Any, aws: Callable[[st
         assert len([event async for event in jobs.list_events(job.id, limit=3) if event.type == "metrics"]) == 9
 
 
-def test_a_grader_that_raises_is_quoted(emulator: Any, aws: Callable[[str], Any]) -> None:
-    function = deploy(aws, "raising-grader", "def handler(event, context):\n    raise KeyError('no such column')\n")
+def test_a_grader_that_raises_is_quoted(emulator: Any) -> None:
+    function = emulator.deploy("raising-grader", "def handler(event, context):\n    raise KeyError('no such column')\n")
     with openai.OpenAI(base_url=f"{emulator.url}/v1", api_key=emulator.token()) as client:
         file = client.files.create(file=("train.jsonl", problems(100)), purpose="fine-tune")
         job = client.fine_tuning.jobs.create(model="openai.gpt-oss-20b", training_file=file.id, method=method(function))
@@ -191,11 +147,11 @@ def test_a_grader_that_raises_is_quoted(emulator: Any, aws: Callable[[str], Any]
     assert "KeyError: 'no such column'" in ended.error.message
 
 
-def test_changed_code_reaches_an_unqualified_grader_and_not_a_version(emulator: Any, aws: Callable[[str], Any]) -> None:
+def test_changed_code_reaches_an_unqualified_grader_and_not_a_version(emulator: Any) -> None:
     always = (
         "def handler(event, context):\n    return [{{'id': s['id'], 'aggregate_reward_score': {}}} for s in event]\n"
     )
-    version = deploy(aws, "moving-grader", always.format("0.25"))
+    version = emulator.deploy("moving-grader", always.format("0.25"))
     unqualified = version.rpartition(":")[0]
     emulator.control("POST", "faults", {"id": "slow", "slow_step_seconds": 0.1})
     try:
@@ -214,10 +170,7 @@ def test_changed_code_reaches_an_unqualified_grader_and_not_a_version(emulator: 
 
             while not all(rewards(job.id) for job in jobs):
                 time.sleep(0.05)
-            archive = io.BytesIO()
-            with zipfile.ZipFile(archive, "w") as package:
-                package.writestr("grader.py", always.format("0.75"))
-            aws("lambda").update_function_code(FunctionName="moving-grader", ZipFile=archive.getvalue())
+            emulator.redeploy("moving-grader", always.format("0.75"))
             for job in jobs:
                 assert wait_for(client, job.id).status == "succeeded"
             assert set(rewards(jobs[0].id)) == {0.25}
@@ -260,14 +213,14 @@ def test_requests_that_the_service_refuses_are_refused(
     assert (got, answer["error"]["param"]) == (status, param), answer
 
 
-def test_a_function_is_invoked_for_real(aws: Callable[[str], Any]) -> None:
-    function = deploy(aws, "direct-grader", GRADER)
+def test_a_function_is_invoked_for_real(emulator: Any) -> None:
+    function = emulator.deploy("direct-grader", GRADER)
     sample = {
         "id": "1",
         "messages": [{"role": "assistant", "content": "#### 4"}],
         "metadata": {"reference_answer": "4"},
     }
-    reply = aws("lambda").invoke(FunctionName=function, Payload=json.dumps([sample]).encode())
+    reply = emulator.aws("lambda").invoke(FunctionName=function, Payload=json.dumps([sample]).encode())
     assert json.loads(reply["Payload"].read()) == [{"id": "1", "aggregate_reward_score": 1.0}]
     with pytest.raises(ClientError, match="Function not found"):
-        aws("lambda").invoke(FunctionName="no-such-grader", Payload=b"[]")
+        emulator.aws("lambda").invoke(FunctionName="no-such-grader", Payload=b"[]")

@@ -111,7 +111,7 @@ def _deploy(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.core.grader.tier import Tier
     from airflow_provider_bedrock_rft.core.grader.trial.report import to_text
     from airflow_provider_bedrock_rft.core.steps.grader import GraderSettings, deploy_grader
-    from airflow_provider_bedrock_rft.grading.workshop import pack
+    from airflow_provider_bedrock_rft.grading.workshop import pack, require_importable
 
     if args.dataset:
         report = _try_out(args)
@@ -128,6 +128,7 @@ def _deploy(args: argparse.Namespace) -> int:
         tier=Tier(args.tier),
     )
     package = pack(args.grader, requirements=args.requirement, python_version=args.python)
+    require_importable(package, environment=settings.environment)
     session = _session(args)
     deployed = deploy_grader(session.functions, session.roles, package, settings, SystemClock())
     if args.dataset:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.errors import GraderFailure
+from airflow_provider_bedrock_rft.core.errors import GraderFailure, InvalidGrader
 from airflow_provider_bedrock_rft.core.grader.contract import MAX_PAYLOAD_BYTES, batches_of, encode_event, parse_reply
 from airflow_provider_bedrock_rft.core.grader.package import PYTHON_VERSION, GraderPackage, GraderSource, build_package
 from airflow_provider_bedrock_rft.core.grader.trial.bench import TrialSettings, run_trial
@@ -59,6 +59,28 @@ def pack_source(source: GraderSource, cache: Path) -> GraderPackage:
     with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
         _keep(kept, package.zip_bytes)
     return package
+
+
+def require_importable(
+    package: GraderPackage, *, environment: Mapping[str, str] | None = None, layered: Sequence[str] = ()
+) -> None:
+    """Import the package's handler once, in a clean process, and have it answer an empty batch.
+
+    Args:
+        package: As it would be uploaded.
+        environment: Of the Lambda.
+        layered: Requirements that a layer provides; taken from what is installed here.
+
+    Raises:
+        InvalidGrader: It does not import, or does not answer.
+    """
+    with isolated(package, Limits(environment=environment or {}), visible=layered) as process:
+        answer = process.invoke(encode_event([]))
+    if answer.error_type:
+        raise InvalidGrader(
+            f"{package.origin} does not start in a clean process: {answer.error_type}: {answer.error_message}.",
+            action="Give what it imports as requirements, and what it reads as environment variables.",
+        )
 
 
 def try_out(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import sqrt
-from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
@@ -89,6 +88,8 @@ class BedrockRftSelectCheckpointOperator(EvaluatingOperator):
         return to_xcom(choice)
 
     def _score(self, checkpoint: Checkpoint) -> CheckpointScore:
+        from statistics import fmean, stdev
+
         from airflow_provider_bedrock_rft.core.checkpoint.selection import CheckpointScore
         from airflow_provider_bedrock_rft.core.steps.evaluation import load_scores
 

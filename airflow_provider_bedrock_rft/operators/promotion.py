@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseBranchOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.standard.operators.branch import BranchMixIn
 
 from airflow_provider_bedrock_rft.assets import describe_event
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 VERDICTS = ("promote", "hold", "reject")
 
 
-class BedrockRftPromotionGateOperator(BedrockRftOperator, BaseBranchOperator):
+class BedrockRftPromotionGateOperator(BedrockRftOperator, BranchMixIn):
     """Compare two evaluations, hold the comparison against a policy, and steer the DAG by the verdict.
 
     Without ``branches``, what follows runs on ``promote`` only and is skipped on ``hold`` and ``reject``. The task
@@ -48,6 +49,7 @@ class BedrockRftPromotionGateOperator(BedrockRftOperator, BaseBranchOperator):
         kwargs: As for every operator of this package.
     """
 
+    inherits_from_skipmixin = True
     template_fields = ("pipeline", "baseline", "candidate", "policy", "training_reward", *CONNECTION_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"baseline": "json", "candidate": "json", "policy": "json"}
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 REGION = "us-west-2"
+AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
 
 @pytest.fixture(scope="session")
@@ -96,14 +98,17 @@ class Run:
         self.ti.xcoms.clear()
 
 
+HAS_STATE_STORE = AIRFLOW >= (3, 3)
+
+
 @pytest.fixture
 def run() -> Run:
-    return Run()
+    return Run(state=FakeStateStore() if HAS_STATE_STORE else None)
 
 
 @pytest.fixture(scope="session")
 def new_run() -> Callable[[str], Run]:
-    return lambda task_id: Run(ti=FakeTi(task_id=task_id))
+    return lambda task_id: Run(ti=FakeTi(task_id=task_id), state=None)
 
 
 @dataclass

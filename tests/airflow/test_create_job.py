@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+INTENTS = "s3://bucket/prefix/intents"
 ARN = "arn:aws:lambda:us-west-2:123456789012:function:grader:3"
 DATASET = {
     "kind": "rft.dataset",
@@ -53,11 +54,13 @@ def world(fakes: ModuleType) -> Any:
 
 
 @pytest.fixture
-def train(fakes: ModuleType, world: Any, fake_hook: Any) -> Callable[..., BedrockRftCreateJobOperator]:
+def train(fakes: ModuleType, world: Any, fake_hook: Any, run: Any) -> Callable[..., BedrockRftCreateJobOperator]:
     def make(**kwargs: Any) -> BedrockRftCreateJobOperator:
-        fields = {"model": "m", "dataset": DATASET, "grader": GRADER, "deferrable": False, **kwargs}
+        store = {} if run.state else {"artifacts_uri": INTENTS.removesuffix("/intents")}
+        fields = {"model": "m", "dataset": DATASET, "grader": GRADER, "deferrable": False, **store, **kwargs}
         task = BedrockRftCreateJobOperator(task_id="train", **fields)
         task.hook = fake_hook(training=fakes.FakeTraining(world))
+        task.hook.intent_stores[INTENTS] = fakes.FakeIntents(world)
         task.clock = world.clock
         return task
 
@@ -174,10 +177,9 @@ def test_clear_after_a_success(train: Any, world: Any, run: Any, on_success_reru
     assert len(world.jobs) == n_jobs
 
 
-def test_without_a_state_store_intents_go_below_the_artifacts(fakes: Any, train: Any, world: Any, run: Any) -> None:
+def test_without_a_state_store_intents_go_below_the_artifacts(train: Any, world: Any, run: Any) -> None:
     run.state = None
     task = train(deferrable=True, artifacts_uri="s3://bucket/prefix/")
-    task.hook.intent_stores["s3://bucket/prefix/intents"] = fakes.FakeIntents(world)
     with pytest.raises(TaskDeferred):
         task.execute(run.context(task))
     assert world.documents
@@ -186,7 +188,7 @@ def test_without_a_state_store_intents_go_below_the_artifacts(fakes: Any, train:
 def test_without_any_store_nothing_is_submitted(train: Any, world: Any, run: Any) -> None:
     run.state = None
     with pytest.raises(AirflowFailException, match="artifacts_uri"):
-        train().execute(run.context(train()))
+        train(artifacts_uri=None).execute(run.context(train()))
     assert not world.jobs
 
 

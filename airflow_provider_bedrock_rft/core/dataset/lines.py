@@ -30,11 +30,13 @@ class Block:
     Attributes:
         data: Their bytes, line breaks included; empty for an overlong line.
         first_line: Number of the first, counted from 1.
+        n_breaks: Line breaks in ``data``.
         is_overlong: The line at ``first_line`` was longer than allowed and its bytes were let go.
     """
 
     data: bytes
     first_line: int
+    n_breaks: int = 0
     is_overlong: bool = False
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
@@ -60,8 +62,9 @@ def read_blocks(
         cut = chunk.rfind(b"\n") + 1
         if cut:
             data, pending = pending + chunk[:cut], chunk[cut:]
-            yield Block(data=data, first_line=line)
-            line += data.count(b"\n")
+            n_breaks = data.count(b"\n")
+            yield Block(data=data, first_line=line, n_breaks=n_breaks)
+            line += n_breaks
         else:
             pending += chunk
         if len(pending) > max_line_bytes:

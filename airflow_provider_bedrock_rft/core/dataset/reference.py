@@ -57,11 +57,12 @@ def notes_on_reference_in_prompt(record: Record) -> list[Note]:
 
 def may_give_away(reference: str, prompt: str) -> bool:
     """False when :func:`notes_on_reference_in_prompt` is sure to find nothing; ten times faster."""
-    answer = reference.strip()
-    tail = answer.rpartition("####")[2].strip() if "####" in answer else answer
-    return (answer in prompt and _may_stand_out(answer, prompt)) or (
-        tail is not answer and tail != "" and tail in prompt and _may_stand_out(tail, prompt)
-    )
+    at = reference.rfind("####")
+    tail = reference[at + 4 :].strip() if at >= 0 else reference.strip()
+    if tail in prompt and tail and _may_stand_out(tail, prompt):
+        return True
+    whole = reference.strip() if at >= 0 else ""
+    return whole != "" and whole in prompt and _may_stand_out(whole, prompt)
 
 
 def _may_stand_out(answer: str, prompt: str) -> bool:
@@ -69,8 +70,11 @@ def _may_stand_out(answer: str, prompt: str) -> bool:
         return True
     at = prompt.find(answer)
     while at >= 0:
-        before = prompt[:at].rstrip(_QUOTES + _SPACES)
-        if before[-4:].lower().endswith(_ANNOUNCEMENT_ENDS):
+        if prompt[at - 1 : at].isalnum() and prompt[at - 2 : at].lower() != "is":
+            at = prompt.find(answer, at + 1)
+            continue
+        before = prompt[max(0, at - 64) : at].rstrip(_QUOTES + _SPACES)
+        if not before or before[-4:].lower().endswith(_ANNOUNCEMENT_ENDS):
             return _is_announced(answer, prompt)
         at = prompt.find(answer, at + 1)
     return False

@@ -59,7 +59,9 @@ class FileScan:
             self._note(block.first_line, "line-too-long", "The line is longer than 8 MiB.")
             self.n_refused += 1
             return
-        sound = self._learned.prove_sound(block.data) if self._learned and block.first_line > 1 else None
+        sound = (
+            self._learned.prove_sound(block.data, block.n_breaks) if self._learned and block.first_line > 1 else None
+        )
         if sound is not None and self._learned is not None:
             n_lines = len(sound.prompts)
             self.n_records += n_lines

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -62,7 +63,7 @@ class Asker(Generic[Ask]):
         self._queue.extend(_Try(ask) for ask in asks)
         with ThreadPoolExecutor(max_workers=self._limit.maximum, thread_name_prefix="rft-ask") as pool:
             while (following := self._next()) is not None:
-                pool.submit(self._carry_out, following)
+                pool.submit(self._call, following.ask).add_done_callback(partial(self._ended, following))
         if self._failure is not None:
             raise self._failure
 
@@ -83,20 +84,20 @@ class Asker(Generic[Ask]):
     def _is_over(self) -> bool:
         return self._failure is not None or (not self._queue and not self._limit.in_flight)
 
-    def _carry_out(self, tried: _Try[Ask]) -> None:
-        try:
-            self._call(tried.ask)
-        except Throttled as error:
-            self._refused(tried, error)
-        except TransientServiceError as error:
-            self._failed(tried, error)
-        except BaseException as error:  # noqa: BLE001 - carried to the calling thread
-            self._end(error)
-        else:
-            with self._changed:
-                self._n_refusals_in_a_row = 0
-                self._limit.accepted()
-                self._changed.notify()
+    def _ended(self, tried: _Try[Ask], future: Future[None]) -> None:
+        """Runs on the thread that carried the request out."""
+        match future.exception():
+            case None:
+                with self._changed:
+                    self._n_refusals_in_a_row = 0
+                    self._limit.accepted()
+                    self._changed.notify()
+            case Throttled() as error:
+                self._refused(tried, error)
+            case TransientServiceError() as error:
+                self._failed(tried, error)
+            case BaseException() as error:
+                self._end(error)
 
     def _refused(self, tried: _Try[Ask], error: Throttled) -> None:
         wish = error.details.get(RETRY_AFTER)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import queue
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from types import TracebackType
 
     from typing_extensions import Self
@@ -23,26 +24,29 @@ class Journal:
     def __init__(self, store: Callable[[bytes], None]) -> None:
         self._store = store
         self._waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._failure: Exception | None = None
-        self._writer = threading.Thread(target=self._write_all, name="rft-journal", daemon=True)
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rft-journal")
+        self._writing: Future[None] | None = None
 
     def __enter__(self) -> Self:
-        self._writer.start()
+        self._writing = self._writer.submit(self._write_all)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._waiting.put(None)
-        self._writer.join()
-        if self._failure is not None and error is None:
-            raise self._failure
+        self._writer.shutdown()
+        if error is None:
+            self._raise_failure()
 
     def append(self, line: bytes) -> None:
         """Hand over one line, without its line break; raises what the last write raised."""
-        if self._failure is not None:
-            raise self._failure
+        self._raise_failure()
         self._waiting.put(line)
+
+    def _raise_failure(self) -> None:
+        if self._writing is not None and self._writing.done():
+            self._writing.result()
 
     def _write_all(self) -> None:
         while (line := self._waiting.get()) is not None:
@@ -54,13 +58,6 @@ class Journal:
                     is_last = True
                     break
                 chunk.append(following)
-            if not self._try_store(b"\n".join(chunk) + b"\n") or is_last:
+            self._store(b"\n".join(chunk) + b"\n")
+            if is_last:
                 return
-
-    def _try_store(self, chunk: bytes) -> bool:
-        try:
-            self._store(chunk)
-        except Exception as error:  # noqa: BLE001 - carried to the thread that appends
-            self._failure = error
-            return False
-        return True

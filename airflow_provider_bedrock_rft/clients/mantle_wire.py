@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
+from airflow_provider_bedrock_rft.core.errors import InvalidJobSpec
 from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 from airflow_provider_bedrock_rft.core.ports import StoredFile
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec, RftHyperparameters
 
 TOKEN_FIELD = "rft_intent"  # noqa: S105 - the name of a metadata field
+DOCUMENTED = frozenset({"n_epochs", "batch_size", "learning_rate_multiplier"})
 _POSITION = frozenset({"step", "total_steps"})
 
 
@@ -33,14 +35,21 @@ def body_of(spec: JobSpec, *, token: str = "") -> dict[str, object]:
     return body
 
 
-def hyperparameters_of(given: RftHyperparameters) -> dict[str, object]:
-    """The three documented hyper-parameters, and the extra ones as they are; what is not given is not sent."""
-    documented = {
-        "n_epochs": given.n_epochs,
-        "batch_size": given.batch_size,
-        "learning_rate_multiplier": given.learning_rate_multiplier,
-    }
-    return {name: value for name, value in documented.items() if value is not None} | dict(given.extra)
+def hyperparameters_of(hyperparameters: RftHyperparameters) -> dict[str, object]:
+    """The documented hyper-parameters that are given, and the extra ones as they are.
+
+    Raises:
+        InvalidJobSpec: One is given that Mantle does not have; dropping it in silence would train something else.
+    """
+    given = hyperparameters.given()
+    unknown = sorted(set(given) - DOCUMENTED - set(hyperparameters.extra))
+    if unknown:
+        raise InvalidJobSpec(
+            f"Mantle has no hyper-parameter {', '.join(unknown)}.",
+            action=f"Leave it out (documented are {', '.join(sorted(DOCUMENTED))}), or try it under extra.",
+            fields=unknown,
+        )
+    return dict(given)
 
 
 def job_in(data: Mapping[str, Any]) -> Job:

@@ -53,6 +53,13 @@ class Session:
         return self._once("training", self._new_mantle_training)
 
     @property
+    def native_training(self) -> TrainingService:
+        """The native Bedrock control plane."""
+        from airflow_provider_bedrock_rft.clients.native import NativeTraining
+
+        return self._once("native_training", lambda: NativeTraining(self.client("bedrock")))
+
+    @property
     def runtime(self) -> ModelRuntime:
         """Inference with base models, tuned models and checkpoints."""
         return self._once("runtime", self._new_mantle_runtime)

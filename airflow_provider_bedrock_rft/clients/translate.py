@@ -53,7 +53,7 @@ def translated(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # -- foreign errors become ours, all others go on untouched
         ours = translate(error, operation)
         if ours is None:
             raise

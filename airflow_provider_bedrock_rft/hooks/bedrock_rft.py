@@ -96,8 +96,13 @@ class BedrockRftHook(BaseHook):
 
     @property
     def training(self) -> TrainingService:
-        """The control plane that trains."""
+        """The Mantle control plane."""
         return self.session.training
+
+    @property
+    def native_training(self) -> TrainingService:
+        """The native Bedrock control plane (Nova)."""
+        return self.session.native_training
 
     @property
     def runtime(self) -> ModelRuntime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from airflow_provider_bedrock_rft.clients.session import Session
 from airflow_provider_bedrock_rft.core.errors import (
     ConnectionLost,
     InvalidCredentials,
+    InvalidJobSpec,
     RequestRejected,
     ResourceNotFound,
     ServiceUnavailable,
@@ -69,9 +71,14 @@ def test_a_job_is_created_with_the_documented_request(stub: Any, session: Sessio
     assert created.hyperparameters["learning_rate_multiplier"] == 1.0
 
 
-def test_the_token_is_sent_only_when_asked_for(stub: Any, session: Session) -> None:
-    from dataclasses import replace
+def test_a_hyperparameter_that_mantle_has_not_is_refused_and_not_dropped(stub: Any, session: Session) -> None:
+    spec = replace(SPEC, hyperparameters=RftHyperparameters(samples_per_prompt=4, max_prompt_tokens=9))
+    with pytest.raises(InvalidJobSpec, match="no hyper-parameter max_prompt_tokens, samples_per_prompt"):
+        session.training.create_job(spec, token="t")
+    assert stub.requests == []
 
+
+def test_the_token_is_sent_only_when_asked_for(stub: Any, session: Session) -> None:
     stub.answers = [(200, job(metadata={"rft_intent": "t"}))]
     created = Session(replace(session.config, identify_jobs=True)).training.create_job(SPEC, token="t")
     assert stub.requests[0].json["metadata"] == {"rft_intent": "t"}

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
 from airflow_provider_bedrock_rft.core.clock import FakeClock
 from airflow_provider_bedrock_rft.core.codec import canonical_json
-from airflow_provider_bedrock_rft.core.errors import ConnectionLost, RequestRejected, ResourceConflict, ResourceNotFound
+from airflow_provider_bedrock_rft.core.errors import (
+    ConnectionLost,
+    InvalidJobSpec,
+    RequestRejected,
+    ResourceConflict,
+    ResourceNotFound,
+)
 from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.core.ports import Capabilities, StoredFile
@@ -160,6 +166,8 @@ class FakeTraining:
     def _create(self, spec: JobSpec, token: str) -> Job:
         if spec.model.startswith("unknown"):
             raise RequestRejected(f"The model {spec.model} does not exist.")
+        if spec.model.startswith("invalid"):
+            raise InvalidJobSpec(f"The model {spec.model} is none.")
         if self.native:
             same = [job for job in self.world.jobs if self.world.tokens[job.job_id] == token]
             if same:

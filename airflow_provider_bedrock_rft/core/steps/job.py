@@ -204,7 +204,7 @@ class _Desk:
             return self.training.create_job(spec, token=attempt.token)
         except TransientServiceError:
             raise
-        except ServiceError as error:
+        except RftError as error:
             has_name = named and isinstance(error, ResourceConflict)
             ours = self._search(attempt, until=self.clock.now()) if has_name else None
             if ours is None:  # refused, or somebody else's job has the name: no job of ours can exist

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_bedrock_rft.core import codec
 from airflow_provider_bedrock_rft.core.errors import (
     ConnectionLost,
+    InvalidJobSpec,
     JobFailure,
     RequestRejected,
     ResourceConflict,
@@ -171,10 +172,14 @@ def test_nothing_is_concluded_while_the_listing_fails(world: Any, submit: Any, s
     assert len(world.jobs) == 1
 
 
-def test_a_refusal_is_final_and_leaves_nothing_to_search_for(world: Any, submit: Any, spec: JobSpec) -> None:
-    with pytest.raises(RequestRejected, match="does not exist"):
-        submit(replace(spec, model="unknown.model"))
-    submit(spec)
+@pytest.mark.parametrize(("model", "error"), [("unknown.model", RequestRejected), ("invalid", InvalidJobSpec)])
+def test_a_refusal_is_final_and_leaves_nothing_to_search_for(
+    world: Any, submit: Any, spec: JobSpec, model: str, error: type
+) -> None:
+    for _ in range(2):
+        with pytest.raises(error):
+            submit(replace(spec, model=model), max_attempts=1)
+    submit(spec, max_attempts=1)
     assert "list_jobs" not in world.log
     assert len(world.jobs) == 1
 

@@ -1,0 +1,128 @@
+"""The native Bedrock control plane over boto3: Nova models, with names, idempotency tokens and artefacts in S3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_bedrock_rft.clients import native_wire as wire
+from airflow_provider_bedrock_rft.clients.service_limits import violations
+from airflow_provider_bedrock_rft.clients.translate import reading, translated
+from airflow_provider_bedrock_rft.core.clock import to_utc
+from airflow_provider_bedrock_rft.core.errors import (
+    InvalidJobSpec,
+    RequestRejected,
+    ResourceConflict,
+    UnsupportedOperation,
+)
+from airflow_provider_bedrock_rft.core.job.status import outcome_of
+from airflow_provider_bedrock_rft.core.ports import Capabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
+    from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
+    from airflow_provider_bedrock_rft.core.job.spec import JobSpec
+    from airflow_provider_bedrock_rft.core.ports import StoredFile
+
+_CREATE = "CreateModelCustomizationJob"
+_CAPABILITIES = Capabilities(
+    plane="native",
+    has_events=False,
+    has_checkpoints=False,
+    has_idempotency_token=True,
+    has_job_names=True,
+    needs_deployment=True,
+    stores_files=False,
+)
+
+
+class NativeTraining:
+    """Model customization jobs, as a :class:`~airflow_provider_bedrock_rft.core.ports.TrainingService`."""
+
+    def __init__(self, bedrock: Any) -> None:  # noqa: ANN401 - boto3's client
+        self._bedrock = bedrock
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Names and idempotency tokens; no events, no checkpoints; the result must be deployed."""
+        return _CAPABILITIES
+
+    def upload_file(self, path: Path, *, name: str) -> StoredFile:  # noqa: ARG002 - the port's
+        """The plane has no file store.
+
+        Raises:
+            UnsupportedOperation: Always.
+        """
+        _no_files()
+
+    def find_file(self, *, name: str) -> StoredFile | None:  # noqa: ARG002 - the port's
+        """The plane has no file store.
+
+        Raises:
+            UnsupportedOperation: Always.
+        """
+        _no_files()
+
+    def delete_file(self, file_id: str) -> None:  # noqa: ARG002 - the port's
+        """The plane has no file store.
+
+        Raises:
+            UnsupportedOperation: Always.
+        """
+        _no_files()
+
+    def create_job(self, spec: JobSpec, *, token: str) -> Job:
+        """Create the job of this token, or return it.
+
+        Raises:
+            InvalidJobSpec: The service's model refuses a field; nothing was sent.
+        """
+        request = wire.request_of(spec, token=token)
+        shape = self._bedrock.meta.service_model.operation_model(_CREATE).input_shape
+        refused = "; ".join(violations(shape, request))
+        if refused:
+            raise InvalidJobSpec(f"Bedrock would refuse this job: {refused}.", action="Correct the fields named here.")
+        with reading(f"Create the customization job {spec.name}"):
+            arn = self._bedrock.create_model_customization_job(**request)["jobArn"]
+        return self.get_job(arn)
+
+    def get_job(self, job_id: str) -> Job:
+        """The job as it is now, by ARN or name."""
+        with reading(f"Get the customization job {job_id}"):
+            return wire.job_in(self._bedrock.get_model_customization_job(jobIdentifier=job_id))
+
+    def list_jobs(self, *, created_after: float) -> Iterator[Job]:
+        """Jobs created at or after that time, newest first. Summaries name neither data nor grader."""
+        order = {"sortBy": "CreationTime", "sortOrder": "Descending"}
+        pages = self._bedrock.get_paginator("list_model_customization_jobs").paginate(
+            creationTimeAfter=to_utc(max(0.0, created_after)), PaginationConfig={"PageSize": 250}, **order
+        )
+        with reading("List customization jobs"):
+            for page in pages:
+                yield from map(wire.job_in, page["modelCustomizationJobSummaries"])
+
+    def cancel_job(self, job_id: str) -> None:
+        """Ask for the job to stop; one that has ended already is no error."""
+        try:
+            with translated(f"Stop the customization job {job_id}"):
+                self._bedrock.stop_model_customization_job(jobIdentifier=job_id)
+        except (ResourceConflict, RequestRejected):
+            job = self.get_job(job_id)
+            if job.status != "Stopping" and outcome_of(job.status) is None:
+                raise
+
+    def list_events(self, job_id: str) -> Iterator[JobEvent]:  # noqa: ARG002 - the port's
+        """None: metrics are read from the job's artefacts."""
+        return iter(())
+
+    def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:  # noqa: ARG002 - the port's
+        """None: the plane shows no checkpoints."""
+        return iter(())
+
+
+def _no_files() -> NoReturn:
+    raise UnsupportedOperation(
+        "The native plane has no file store.", action="Put the dataset into S3 and give its s3:// URI as the dataset."
+    )

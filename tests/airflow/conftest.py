@@ -71,10 +71,14 @@ class OutletEvent:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-class OutletEvents(dict[object, OutletEvent]):
-    def __missing__(self, key: object) -> OutletEvent:
-        self[key] = OutletEvent()
-        return self[key]
+@dataclass
+class OutletEvents:
+    """By asset, as Airflow's accessors are."""
+
+    by_uri: dict[str, OutletEvent] = field(default_factory=dict)
+
+    def __getitem__(self, asset: Any) -> OutletEvent:
+        return self.by_uri.setdefault(asset.uri, OutletEvent())
 
 
 @dataclass

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import canonical_json, fingerprint
-from airflow_provider_bedrock_rft.core.errors import InvalidInput, InvalidScores
+from airflow_provider_bedrock_rft.core.errors import InvalidGrader, InvalidInput, InvalidScores
 from airflow_provider_bedrock_rft.core.evaluation.answer import prompt_fingerprint, read_lines
 from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
 from airflow_provider_bedrock_rft.core.evaluation.paired import compare as compare_scores
 from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun, ScoredCompletion, by_sample, summarize
 from airflow_provider_bedrock_rft.core.evaluation.separation import refuse_overlap
 from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
+from airflow_provider_bedrock_rft.core.identifiers import LambdaArn
 from airflow_provider_bedrock_rft.core.steps.answering import AnswerBook
 from airflow_provider_bedrock_rft.core.steps.grading import GradeBook
 
@@ -48,12 +49,14 @@ def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
 
     Raises:
         InvalidInput: No records, or two with the same id.
+        InvalidGrader: The ARN names no published version, so that what it grades with could change unseen.
         BudgetExceeded: More requests or tokens are needed than the settings allow; nothing was asked.
         GraderFailure: The grader failed on more completions than the settings allow; the answers are kept.
         ServiceError: What a repetition did not mend; the answers until then are kept.
     """
     settings = settings or EvaluationSettings()
     _refuse_doubled(records)
+    _refuse_unpinned(grader_arn)
     n_wanted = len(records) * settings.completions_per_sample
     book = AnswerBook(
         runtime,
@@ -62,7 +65,7 @@ def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
         uri=artifacts_uri,
         settings=settings,
         clock=clock,
-        on_progress=lambda n_answered: on_progress(n_answered, n_wanted),
+        on_progress=lambda n_answered: on_progress(min(n_answered, n_wanted), n_wanted),
     )
     book.refuse_over_budget(records)
     grades = GradeBook(functions, objects, grader_arn=grader_arn, uri=artifacts_uri, settings=settings, clock=clock)
@@ -128,6 +131,14 @@ def _refuse_doubled(records: Sequence[Record]) -> None:
                 f"Two records share the id {record.record_id!r}.", action="Remove the duplicate from the test set."
             )
         seen.add(record.record_id)
+
+
+def _refuse_unpinned(grader_arn: str) -> None:
+    if not LambdaArn.parse(grader_arn).is_immutable:
+        raise InvalidGrader(
+            f"{grader_arn} names no published version of the grader.",
+            action="Deploy the grader and pass the ARN with its version: stored grades are kept per version.",
+        )
 
 
 def _run_id(model: str, grader_arn: str, records: Sequence[Record], settings: EvaluationSettings) -> str:

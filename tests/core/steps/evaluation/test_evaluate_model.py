@@ -10,6 +10,7 @@ from airflow_provider_bedrock_rft.core.errors import (
     BudgetExceeded,
     ConnectionLost,
     GraderFailure,
+    InvalidGrader,
     InvalidInput,
     InvalidScores,
     RequestRejected,
@@ -327,3 +328,10 @@ def test_two_models_compare(evaluate: Evaluate, objects: FakeObjects, model: Fak
     assert comparison.difference is not None
     assert comparison.difference.value == pytest.approx(0.5)
     assert comparison.p_value < 0.01
+
+
+@pytest.mark.parametrize("qualifier", ["", ":live", ":$LATEST"])
+def test_a_grader_that_may_change_is_refused(evaluate: Evaluate, model: FakeModel, qualifier: str) -> None:
+    with pytest.raises(InvalidGrader, match="no published version"):
+        evaluate(grader_arn=GRADER.removesuffix(":3") + qualifier)
+    assert not model.asked

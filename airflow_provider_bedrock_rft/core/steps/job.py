@@ -13,7 +13,6 @@ from airflow_provider_bedrock_rft.core.errors import (
     ResourceConflict,
     ResourceNotFound,
     RftError,
-    ServiceError,
     SubmissionConflict,
     Throttled,
     TransientServiceError,
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.ports import IntentStore, TrainingService
 
 _DEFAULT_POLICY = SubmissionPolicy()
+
+CLEAR_SECONDS = 6.0
+"""How long a cleared task's new try leaves the old try's kill to reach the job."""
 
 STALL_SECONDS = 5.0
 """Writing an intent takes less than this, unless the process was stopped meanwhile."""
@@ -129,6 +131,11 @@ class _Desk:
 
     def _recorded(self, attempt: Attempt) -> Job | None:
         try:
+            job = self.training.get_job(attempt.job_id)
+            if attempt.generation == self.policy.generation or outcome_of(job.status) is not None:
+                return job
+            # Clear stops the job of the task that it interrupts, at about the time at which the new try starts.
+            self.clock.sleep(CLEAR_SECONDS)
             return self.training.get_job(attempt.job_id)
         except ResourceNotFound:
             if self.clock.now() < self.ledger.last_send(attempt).sent_at + self.policy.settle_seconds:

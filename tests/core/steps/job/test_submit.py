@@ -112,6 +112,25 @@ def test_clear_grants_new_attempts(world: Any, submit: Any, spec: JobSpec) -> No
     assert submit(spec, max_attempts=1, generation="2").attempt == 2
 
 
+def test_clear_does_not_attach_to_a_job_that_its_own_kill_is_stopping(world: Any, submit: Any, spec: JobSpec) -> None:
+    first = submit(spec, generation="1")
+    looked: list[str] = []
+
+    def kill_arrives_late(call: str) -> None:
+        looked.append(call)
+        if looked.count("get_job") == 2:
+            world.end(first.job_id, "cancelled")
+
+    world.turn = kill_arrives_late
+    assert submit(spec, generation="2").attempt == 2
+    assert [job.status for job in world.jobs] == ["cancelled", "queued"]
+
+
+def test_clear_attaches_to_a_job_that_was_left_running(submit: Any, spec: JobSpec) -> None:
+    first = submit(spec, generation="1")
+    assert submit(spec, generation="2").job_id == first.job_id
+
+
 def test_changed_inputs_stop_the_old_job_and_train_anew(world: Any, submit: Any, spec: JobSpec) -> None:
     old = submit(spec)
     changed = replace(spec, hyperparameters=replace(spec.hyperparameters, n_epochs=2))

@@ -52,7 +52,12 @@ def _configure_split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fractions", default="train=0.8,validation=0.1,test=0.1", metavar="NAME=SHARE,…")
     parser.add_argument("--group-by", metavar="KEY", help="metadata key of records that stay together")
     parser.add_argument("--stratify-by", metavar="KEY", help="metadata key whose values are spread evenly")
-    parser.add_argument("--readiness", type=Path, metavar="FILE", help="JSON object: record id to mean reward")
+    parser.add_argument(
+        "--readiness",
+        type=Path,
+        metavar="FILE",
+        help="the difficulty file of `readiness`, or a JSON object: record id to mean reward",
+    )
     parser.add_argument("--order", choices=("given", "curriculum"), default="given", help="curriculum: easiest first")
     parser.set_defaults(run=_lazily("split"))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from airflow_provider_bedrock_rft import __version__
 from airflow_provider_bedrock_rft.cli.dataset import ERRORS_FOUND
@@ -121,7 +123,7 @@ def split(args: argparse.Namespace, stack: ExitStack) -> int:
     """Split a dataset, check the parts against each other, and write them."""
     records = list(_records(sources_of(args.files, TRAIN, args, stack)))
     if args.readiness:
-        mean_rewards = _mean_rewards(_json_at(args.readiness))
+        mean_rewards = _mean_rewards_at(args.readiness)
         records = list(DifficultyFilter().keep(records, mean_rewards))
         records = list(curriculum(records, mean_rewards)) if args.order == "curriculum" else records
     divided = split_records(
@@ -158,12 +160,25 @@ def _fractions(text: str) -> dict[str, float]:
         raise InvalidInput(f"{text!r} are no fractions.", action="Write train=0.8,test=0.2.") from None
 
 
-def _mean_rewards(report: object) -> Mapping[str, float]:
-    """Record id → mean reward: the object itself, or the one below ``mean_rewards``."""
-    found = report.get("mean_rewards", report) if isinstance(report, dict) else report
-    if not isinstance(found, dict) or not all(isinstance(value, (int, float)) for value in found.values()):
-        raise InvalidInput("The readiness report is no object of record ids and mean rewards.")
-    return cast("Mapping[str, float]", found)
+def _mean_rewards_at(path: Path) -> Mapping[str, float]:
+    """Record id → mean reward: one JSON object, or the lines that ``readiness`` writes as its difficulty file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        if b'"sample_id"' in data:
+            rated = msgspec.json.Decoder(_Rated).decode_lines(data)
+            return {each.sample_id: each.mean for each in rated}
+        return msgspec.json.decode(data, type=dict[str, float])
+    except msgspec.DecodeError as error:
+        action = "Give the difficulty file that readiness writes, or a JSON object of record ids and mean rewards."
+        raise InvalidInput(f"{path} is no readiness report: {error}.", action=action) from None
+
+
+class _Rated(msgspec.Struct):
+    sample_id: str
+    mean: float
 
 
 def stats(args: argparse.Namespace, stack: ExitStack) -> int:

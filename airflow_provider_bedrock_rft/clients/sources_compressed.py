@@ -25,42 +25,40 @@ def decompressed(raw: IO[bytes], packing: str, name: str) -> Iterator[IO[bytes]]
         InvalidDataset: Damaged, or a bomb (code ``compression-bomb``); while it is read, too.
     """
     opened: IO[bytes] = raw
+    damage: tuple[type[Exception], ...] = (OSError, EOFError, zlib.error)
     if packing == ".gz":
         import gzip
 
         opened = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
     elif packing == ".zst":
-        opened = _open_zstandard(raw, name)
-    yield cast("IO[bytes]", _Guarded(opened, raw, name))
+        opened, damage = _open_zstandard(raw, name)
+    yield cast("IO[bytes]", _Guarded(opened, raw, name, damage))
 
 
-def _open_zstandard(raw: IO[bytes], name: str) -> IO[bytes]:
+def _open_zstandard(raw: IO[bytes], name: str) -> tuple[IO[bytes], tuple[type[Exception], ...]]:
     try:
         import zstandard
     except ImportError:
         message = f"{name} needs the package zstandard (extra: datasets)."
         raise InvalidDataset(message, code="unreadable-file") from None
     unpacking: IO[bytes] = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-    return unpacking
+    return unpacking, (OSError, zstandard.ZstdError)
 
 
 class _Guarded:
     """Passes reads through; turns damage and absurd ratios into our errors."""
 
-    def __init__(self, stream: IO[bytes], raw: IO[bytes], name: str) -> None:
+    def __init__(self, stream: IO[bytes], raw: IO[bytes], name: str, damage: tuple[type[Exception], ...]) -> None:
         self._stream = stream
         self._raw = raw
         self._name = name
+        self._damage = damage
         self._n_read = 0
 
     def read(self, size: int = -1, /) -> bytes:
         try:
             data = self._stream.read(size)
-        except (OSError, EOFError, zlib.error) as error:
-            raise self._refusal("unreadable-file", f"is damaged: {error}") from None
-        except Exception as error:
-            if type(error).__name__ != "ZstdError":  # its module is imported only where it is used
-                raise
+        except self._damage as error:
             raise self._refusal("unreadable-file", f"is damaged: {error}") from None
         self._n_read += len(data)
         if self._stream is not self._raw and self._n_read > MAX_BYTES_BEFORE_RATIO:

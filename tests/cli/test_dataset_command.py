@@ -142,9 +142,11 @@ def test_split_parts_share_nothing_and_the_seed_decides(tmp_path: Path) -> None:
     assert sum(part.count(b"\n") for part in one.values()) == 140
 
 
-def test_split_by_readiness_drops_what_teaches_nothing_and_orders_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["object", "lines"])
+def test_split_by_readiness_drops_what_teaches_nothing_and_orders_the_rest(tmp_path: Path, form: str) -> None:
     rewards = {f"wp-{n:03}": [0.0, 0.25, 0.75, 1.0][n % 4] for n in range(1, 141)}
-    (tmp_path / "readiness.json").write_text(json.dumps(rewards))
+    lines = "".join(json.dumps({"sample_id": key, "mean": mean, "level": "x"}) + "\n" for key, mean in rewards.items())
+    (tmp_path / "readiness.json").write_text(lines if form == "lines" else json.dumps(rewards, indent=1))
     arguments = [
         "--fractions",
         "train=0.5,test=0.5",

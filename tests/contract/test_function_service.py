@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +30,8 @@ from .conftest import load_fakes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .conftest import Emulator
 
 MATHS = "example_dags/graders/word_problems.py"
 SAMPLES = [
@@ -216,3 +220,21 @@ def test_old_versions_go_unless_something_refers_to_them(examinee: Examinee) -> 
     in_use = [f"arn:aws:lambda:us-west-2:123456789012:function:{name}:2", "arn:aws:lambda:us-west-2:1:function:other:3"]
     assert remove_old_versions(functions, name, in_use=in_use, keep=1) == ["3", "4"]
     assert [version.version for version in functions.versions(name)] == ["1", "2", "5"]
+
+
+def test_deployments_at_once_each_end_in_their_own_code(emulator: Emulator) -> None:
+    name = f"grader-{uuid.uuid4().hex[:8]}"
+    settings = GraderSettings(function_name=name)
+
+    def deploy(reply: str) -> tuple[str, str]:
+        session = emulator.session()
+        built = package(reply)
+        deployed = deploy_grader(session.functions, session.roles, built, settings, SystemClock(), random=Random(reply))
+        return deployed.arn, reply
+
+    with ThreadPoolExecutor(3) as pool:
+        deployed = list(pool.map(deploy, ["1.0", "2.0", "3.0"]))
+    functions = emulator.session().functions
+    for arn, reply in deployed:
+        scores = {score.value for score in invoke_grader(functions, arn, SAMPLES).values()}
+        assert scores == {float(reply)}

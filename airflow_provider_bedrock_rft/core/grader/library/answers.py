@@ -10,6 +10,8 @@ MAX_CHARACTERS = 100_000
 """Longer completions are cut at the front: an answer stands at the end."""
 
 _ANSWER_KEYS = ("answer", "label", "value", "result", "text")
+_BRACES = re.compile(r"\\boxed\s{0,9}\{|[{}]")
+_PLAIN_BRACE = -1
 _BARE_WORDS = 3
 _MAX_BARE_LINES = 1
 """A list of more bare lines before the last one is spraying, not reasoning."""
@@ -49,15 +51,14 @@ def _last_line(text: str) -> str | None:
 
 
 def boxed(text: str) -> list[str]:
-    r"""The contents of every ``\boxed{…}``, braces balanced."""
-    found = []
-    for opening in re.finditer(r"\\boxed\s*\{", text):
-        depth, position = 1, opening.end()
-        while depth and position < len(text):
-            depth += {"{": 1, "}": -1}.get(text[position], 0)
-            position += 1
-        if not depth:
-            found.append(text[opening.end() : position - 1])
+    r"""The contents of every ``\boxed{…}``, braces balanced, in the order in which they end; linear in the text."""
+    found: list[str] = []
+    openings: list[int] = []
+    for brace in _BRACES.finditer(text):
+        if brace.group() != "}":
+            openings.append(brace.end() if brace.group() != "{" else _PLAIN_BRACE)
+        elif openings and (start := openings.pop()) != _PLAIN_BRACE:
+            found.append(text[start : brace.start()])
     return found
 
 

@@ -15,6 +15,8 @@ MAX_CHARACTERS = 1_000
 TIMEOUT_SECONDS = 2
 """Of parsing and of comparing one answer; kept only in a process's main thread, where Lambda runs a handler."""
 
+_EXPLOSIVE = re.compile(r"\d{60}|[eE^]\s*\{?\s*[-+]?\d{4}|\d{4}\s*!|!\s*!|(?:\^\s*\{?\s*[-+]?[\d(]+[)}\s]*){2}")
+"""Short texts whose value is too long to be written; no time limit stops arithmetic that is under way."""
 _TUPLE = re.compile(r"[(\[{][^)\]}]+,[^)\]}]+[)\]}]")
 _DELIMITED = re.compile(r"^\s*(?:\$|\\\(|\\\[)")
 
@@ -36,7 +38,7 @@ def _same(expected: str, answer: str) -> bool:
     left, right = parse_number(expected), parse_number(answer)
     if left is not None and right is not None and _is_plain(expected) and _is_plain(answer):
         return same_number(left, right)
-    return _verify(expected, answer)
+    return not _EXPLOSIVE.search(answer) and _verify(expected, answer)
 
 
 def _is_plain(text: str) -> bool:

@@ -10,7 +10,7 @@ from airflow_provider_bedrock_rft.core.codec import dump, load
 from airflow_provider_bedrock_rft.core.errors import ServiceError
 from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_of_job
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
-from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask
+from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask, plane_of
 from airflow_provider_bedrock_rft.triggers.progress import Progress
 from airflow_provider_bedrock_rft.triggers.watch import Watch, read_arrival
 
@@ -46,10 +46,10 @@ class WaitingTask(ConnectedTask):
             InvalidInput: There is no such connection, or it names no region: no look could ever succeed.
         """
         with suppress(ServiceError):
-            self.hook.training  # noqa: B018 -- builds the clients
+            plane_of(self.hook, plan.job_id)
         return Watch(
             plan,
-            connect=lambda: self.hook.training,
+            connect=lambda: plane_of(self.hook, plan.job_id),
             reconnect=self._reconnect,
             clock=self.clock,
             random=SystemRandom(),

@@ -9,6 +9,7 @@ from airflow_provider_bedrock_rft.hooks.shared import CLOCK, quiet_http_logs
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
+    from airflow_provider_bedrock_rft.core.ports import TrainingService
     from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 
 CONNECTION_FIELDS = ("aws_conn_id", "region_name")
@@ -35,3 +36,8 @@ class ConnectedTask:
 
         quiet_http_logs()
         return BedrockRftHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
+
+
+def plane_of(hook: BedrockRftHook, job_id: str) -> TrainingService:
+    """The control plane that has that job: native jobs go by their ARN, Mantle's by an id."""
+    return hook.native_training if job_id.startswith("arn:") else hook.training

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
+from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS, plane_of
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import JOB_ID, one_of, text_of
 from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
@@ -81,9 +81,8 @@ class BedrockRftSelectCheckpointOperator(EvaluatingOperator):
 
         with failing_fast():
             rule = SelectionRule(one_of("rule", self.rule, *RULES))
-            choice = select_checkpoint(
-                self.hook.training, text_of(self.job, "job", JOB_ID), rule=rule, score=self._score
-            )
+            job_id = text_of(self.job, "job", JOB_ID)
+            choice = select_checkpoint(plane_of(self.hook, job_id), job_id, rule=rule, score=self._score)
         self.log.info(choice.reason)
         return to_xcom(choice)
 

@@ -17,7 +17,7 @@ from airflow_provider_bedrock_rft.core.job.spec import JobSpec
 from airflow_provider_bedrock_rft.core.job.submission import SubmissionPolicy
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
 from airflow_provider_bedrock_rft.deferral import WaitingTask, confirm
-from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
+from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS, plane_of
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import (
     FINGERPRINT,
@@ -68,6 +68,11 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         hyperparameters: Fields of ``RftHyperparameters``; the service's own names go into ``extra``.
         artifacts_uri: ``s3://bucket/prefix``; intents are written below it. May be left out on Airflow 3.3.
         job_name: Where the control plane has names; derived from the task when left out.
+        plane: ``mantle`` (gpt-oss, Qwen) or ``native`` (Nova).
+        role_arn: Role that the native plane assumes.
+        output_s3_uri: Where the native plane writes its artefacts.
+        validation_data: S3 URI of a validation dataset (native plane).
+        tags: Of job and model (native plane).
         wait_for_completion: Wait for the job's end.
         deferrable: Wait in the triggerer.
         wait_timeout_hours: Then waiting ends with an error; the job goes on, and a retry waits for the same job.
@@ -86,12 +91,17 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "hyperparameters",
         "artifacts_uri",
         "job_name",
+        "role_arn",
+        "output_s3_uri",
+        "validation_data",
+        "tags",
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "dataset": "json",
         "grader": "json",
         "hyperparameters": "json",
+        "tags": "json",
     }
     operator_extra_links = (BedrockRftJobLink(), BedrockRftGraderLink(), BedrockRftGraderLogsLink())
 
@@ -104,6 +114,11 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         hyperparameters: Mapping[str, object] | None = None,
         artifacts_uri: str | None = None,
         job_name: str = "",
+        plane: str = "mantle",
+        role_arn: str = "",
+        output_s3_uri: str = "",
+        validation_data: str = "",
+        tags: Mapping[str, str] | None = None,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         wait_timeout_hours: float = 24.0,
@@ -121,6 +136,11 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.hyperparameters = hyperparameters
         self.artifacts_uri = artifacts_uri
         self.job_name = job_name
+        self.plane = one_of("plane", plane, "mantle", "native")
+        self.role_arn = role_arn
+        self.output_s3_uri = output_s3_uri
+        self.validation_data = validation_data
+        self.tags = tags
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.wait_timeout_hours = wait_timeout_hours
@@ -174,12 +194,17 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
             hyperparameters=hyperparameters_of(self.hyperparameters),
             dataset_fingerprint=text_of(self.dataset, "dataset", FINGERPRINT) if has_payload else "",
             name=self.job_name,
+            role_arn=self.role_arn,
+            output_s3_uri=self.output_s3_uri,
+            validation_data=self.validation_data,
+            tags=self.tags or {},
         )
 
     def _submit(self, context: Context) -> Submission:
         from airflow_provider_bedrock_rft.core.steps.job import release_job, submit_job
 
-        key, training = key_of(context), self.hook.training
+        key = key_of(context)
+        training = self.hook.native_training if self.plane == "native" else self.hook.training
         intents = intents_of(context, self.hook, self.artifacts_uri)
         spec = self.spec()
         self._release = lambda: _quietly(lambda: release_job(training, intents, key=key))
@@ -218,7 +243,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
     def _finish(self, context: Context, arrival: Arrival) -> dict[str, object]:
         if not isinstance(arrival, Ending):
             raise InvalidInput("This task waits for the end of a job, and was told of a checkpoint.")
-        job = confirm(arrival, self.hook.training)
+        job = confirm(arrival, plane_of(self.hook, arrival.job_id))
         self.log.info("Job %s has made the model %s.", job.job_id, job.tuned_model)
         describe_event(context, {"job_id": job.job_id, "model": job.tuned_model, "base_model": job.model})
         return dump(job)
@@ -243,8 +268,9 @@ class BedrockRftCancelJobOperator(BedrockRftOperator):
         """Cancel it; returns the job as it is afterwards."""
         with failing_fast():
             job_id = text_of(self.job, "job", JOB_ID)
-            self.hook.training.cancel_job(job_id)
-            job = self.hook.training.get_job(job_id)
+            training = plane_of(self.hook, job_id)
+            training.cancel_job(job_id)
+            job = training.get_job(job_id)
         self.log.info("Job %s is %s.", job_id, job.status)
         return dump(job)
 

@@ -8,7 +8,7 @@ from airflow_provider_bedrock_rft.core.codec import dump
 from airflow_provider_bedrock_rft.core.errors import InvalidPayload
 from airflow_provider_bedrock_rft.core.job.ending import Ending
 from airflow_provider_bedrock_rft.deferral import confirm
-from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
+from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS, plane_of
 from airflow_provider_bedrock_rft.hooks.inputs import JOB_ID, text_of
 from airflow_provider_bedrock_rft.sensors.sensor import BedrockRftSensor
 
@@ -42,4 +42,4 @@ class BedrockRftJobCompletedSensor(BedrockRftSensor):
         """The job with its model."""
         if not isinstance(arrival, Ending):
             raise InvalidPayload("This sensor waits for the end of a job, and was told of a checkpoint.")
-        return dump(confirm(arrival, self.hook.training))
+        return dump(confirm(arrival, plane_of(self.hook, arrival.job_id)))

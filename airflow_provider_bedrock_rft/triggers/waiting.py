@@ -11,6 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_bedrock_rft.core.codec import dump, load
 from airflow_provider_bedrock_rft.core.errors import ConnectionLost, RftError
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
+from airflow_provider_bedrock_rft.hooks.connected import plane_of
 from airflow_provider_bedrock_rft.hooks.shared import CLOCK, forget_hook, shared_hook
 from airflow_provider_bedrock_rft.triggers.progress import Progress
 from airflow_provider_bedrock_rft.triggers.watch import Watch
@@ -87,7 +88,7 @@ class BedrockRftWaitTrigger(BaseTrigger):
             ConnectionLost: Airflow could not give the connection now.
         """
         try:
-            return shared_hook(self.aws_conn_id, self.region_name).training
+            return plane_of(shared_hook(self.aws_conn_id, self.region_name), self.plan.job_id)
         except RftError:
             raise
         except Exception as error:  # -- whatever Airflow's own API fails with, the wait outlasts it

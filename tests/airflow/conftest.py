@@ -120,6 +120,7 @@ class FakeHook:
     """Ports to choose from, behind the hook's names."""
 
     training: Any = None
+    native_training: Any = None
     runtime: Any = None
     functions: Any = None
     roles: Any = None

@@ -14,6 +14,7 @@ from airflow_provider_bedrock_rft.core.clock import FakeClock
 from airflow_provider_bedrock_rft.core.codec import dump
 from airflow_provider_bedrock_rft.core.errors import InvalidPayload, JobCancellation, JobFailure, WaitTimeout
 from airflow_provider_bedrock_rft.core.job.ending import Ending, EndingKind
+from airflow_provider_bedrock_rft.core.job.job import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,4 +310,28 @@ def test_cancel(fakes: Any, train: Any, world: Any, run: Any, fake_hook: Any) ->
     task = BedrockRftCancelJobOperator(task_id="cancel", job=submitted)
     task.hook = fake_hook(training=fakes.FakeTraining(world))
     assert task.execute(run.context(task))["status"] == "cancelled"
+    assert task.execute(run.context(task))["status"] == "cancelled"
+
+
+def test_the_native_plane_gets_what_it_needs(fakes: Any, train: Any, world: Any, run: Any, fake_hook: Any) -> None:
+    task = train(
+        plane="native",
+        dataset="s3://bucket/train.jsonl",
+        role_arn="arn:aws:iam::123456789012:role/rft",
+        output_s3_uri="s3://bucket/out",
+        wait_for_completion=False,
+    )
+    task.hook = fake_hook(native_training=fakes.FakeTraining(world, native=True))
+    task.hook.intent_stores[INTENTS] = fakes.FakeIntents(world)
+    assert task.execute(run.context(task))["job_id"] == "ftjob-1"
+    assert world.jobs[0].name
+
+
+def test_a_job_is_looked_for_on_the_plane_that_has_it(fakes: Any, world: Any, run: Any, fake_hook: Any) -> None:
+    arn = "arn:aws:bedrock:us-west-2:123456789012:model-customization-job/nova/abc"
+    world.jobs.append(
+        Job(job_id=arn, status="InProgress", model="m", training_data="s", grader_arn=ARN, created_at=0.0)
+    )
+    task = BedrockRftCancelJobOperator(task_id="cancel", job=arn)
+    task.hook = fake_hook(native_training=fakes.FakeTraining(world, native=True))
     assert task.execute(run.context(task))["status"] == "cancelled"

@@ -98,7 +98,7 @@ class Analysis:
         """Of the difference, with clusters allowed for; never zero, because pairs that all tie could have differed."""
         n = len(self.pairs)
         centre = math.fsum(pair.difference for pair in self.pairs) / max(n, 1)
-        seen = math.sqrt(math.fsum(total**2 for total in self._totals(centre).values())) / max(n, 1)
+        seen = math.hypot(*self._totals(centre).values()) / max(n, 1)
         return seen or math.sqrt(2) / (n + 2)
 
     def _totals(self, centre: float) -> dict[str, float]:

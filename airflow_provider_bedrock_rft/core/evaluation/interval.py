@@ -21,6 +21,12 @@ _BATCH = 32
 """Resamples held in memory at once: 10,000 samples x 32 stay near 3 MB per array."""
 
 
+def _vary(values: Sequence[float]) -> bool:
+    """False when only rounding tells the values apart."""
+    low, high = min(values), max(values)
+    return not math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-9)
+
+
 def proportion(n_successes: int, n: int, *, confidence: float = 0.95) -> Estimate | TooFewSamples:
     """A share with its Wilson interval."""
     if n < 1:
@@ -44,7 +50,7 @@ def mean(values: Sequence[float], *, confidence: float = 0.95) -> Estimate | Too
     if n < MIN_SAMPLES:
         return TooFewSamples(what="samples for a mean", n=n, needed=MIN_SAMPLES)
     value = math.fsum(values) / n
-    if max(values) == min(values):
+    if not _vary(values):
         return constant(values[0], n, confidence=confidence)
     from scipy.stats import ttest_1samp
 
@@ -94,13 +100,14 @@ def bootstrap_mean(
 ) -> Estimate | TooFewSamples:
     """A mean with its BCa bootstrap interval; for a handful of values, or without spread, as :func:`mean`."""
     n = len(values)
-    if n < MIN_RESAMPLED or max(values) == min(values):
+    if n < MIN_RESAMPLED or not _vary(values):
         return mean(values, confidence=confidence)
     import numpy as np
     from scipy.stats import bootstrap
 
+    scale = max(map(abs, values))  # the acceleration cubes them
     found = bootstrap(
-        (np.asarray(values),),
+        (np.asarray(values) / scale,),
         np.mean,
         n_resamples=n_resamples,
         batch=_BATCH,
@@ -110,8 +117,8 @@ def bootstrap_mean(
     ).confidence_interval
     return Estimate(
         value=math.fsum(values) / n,
-        low=float(found.low),
-        high=float(found.high),
+        low=float(found.low) * scale,
+        high=float(found.high) * scale,
         confidence=confidence,
         n=n,
         method="BCa bootstrap",
@@ -125,7 +132,7 @@ def clustered_mean(
     names = {name: index for index, name in enumerate(sorted(set(clusters)))}
     if len(names) < MIN_CLUSTERS:
         return TooFewSamples(what="clusters for a mean", n=len(names), needed=MIN_CLUSTERS)
-    if max(values) == min(values):
+    if not _vary(values):
         return constant(values[0], len(names), confidence=confidence)
     import numpy as np
     from statsmodels.regression.linear_model import OLS

@@ -12,6 +12,8 @@ from airflow_provider_bedrock_rft.core.errors import InvalidScores
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleScores:
@@ -65,7 +67,9 @@ class ScoredPair:
 
     @property
     def difference(self) -> float:
-        """Candidate minus baseline."""
+        """Candidate minus baseline; what only rounding tells apart is a tie."""
+        if math.isclose(self.candidate, self.baseline, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+            return 0.0
         return self.candidate - self.baseline
 
 

@@ -54,6 +54,8 @@ class EvaluationSettings:
         ):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.temperature is not None and self.temperature < 0:
+            raise InvalidInput(f"temperature is {self.temperature}; it must not be negative.")
         if not 0 < self.confidence < 1:
             raise InvalidInput(f"confidence is {self.confidence}; it must lie between 0 and 1.")
 

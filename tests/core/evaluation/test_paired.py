@@ -139,3 +139,23 @@ def test_what_chose_the_checkpoint_does_not_test_it() -> None:
     refuse_overlap(of("a", "b"), of("c"))
     with pytest.raises(InvalidScores, match="1 samples of the test split were used"):
         refuse_overlap(of("a", "b"), of("c", "b"))
+
+
+def test_what_only_rounding_tells_apart_is_a_tie(samples: Samples) -> None:
+    found = compare(samples([0.3] * 40), samples([0.1 + 0.2] * 40))
+    assert found.all_tie
+    assert found.p_value == 1.0
+
+
+def test_a_gain_that_never_varies_still_has_an_interval(samples: Samples) -> None:
+    found = compare(samples([0.1, 0.2, 0.3] * 10), samples([0.2, 0.3, 0.4] * 10))
+    assert found.difference is not None
+    assert found.difference.low < 0.1 - 0.01
+    assert found.difference.value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e120])
+def test_extreme_scores_break_nothing(samples: Samples, scale: float) -> None:
+    found = compare(samples([scale * i / 40 for i in range(40)]), samples([0.0] * 40), n_resamples=200)
+    assert found.p_value > 0.5
+    assert codec.load(Comparison, codec.dump(found)) == found

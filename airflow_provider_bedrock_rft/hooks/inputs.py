@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 
 from airflow_provider_bedrock_rft.core.errors import InvalidInput, InvalidJobSpec
 from airflow_provider_bedrock_rft.core.job.spec import RftHyperparameters
 
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
+
 T = TypeVar("T")
 
-Given = str | Mapping[str, object]
-"""A field of an operator: text, or an upstream task's ``.output``."""
+Text: TypeAlias = "str | XComArg"
+"""A field of an operator that is text once it is rendered."""
+Payload: TypeAlias = "Mapping[str, object] | XComArg"
+"""A field of an operator that is an upstream task's ``.output``."""
+Given: TypeAlias = "str | Mapping[str, object] | XComArg"
+"""A field of an operator that is either."""
 
 JOB_ID = {"rft.job": "job_id", "rft.submission": "job_id", "rft.checkpoint": "job_id"}
 MODEL = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
     from airflow_provider_bedrock_rft.core.checkpoint.selection import CheckpointScore
-    from airflow_provider_bedrock_rft.hooks.inputs import Given
+    from airflow_provider_bedrock_rft.hooks.inputs import Given, Text
 
 RULES = ("latest", "best", "one_standard_error")
 
@@ -59,8 +59,8 @@ class BedrockRftSelectCheckpointOperator(EvaluatingOperator):
         job: Given,
         rule: str = "latest",
         grader: Given = "",
-        dataset: str | None = None,
-        artifacts_uri: str | None = None,
+        dataset: Text | None = None,
+        artifacts_uri: Text | None = None,
         max_samples: int | str | None = None,
         settings: Mapping[str, object] | None = None,
         **kwargs: Any,

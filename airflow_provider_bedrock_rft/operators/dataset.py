@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.dataset.check import DatasetReport
     from airflow_provider_bedrock_rft.core.steps.dataset import UploadedDataset
+    from airflow_provider_bedrock_rft.hooks.inputs import Text
 
 MAX_LOGGED_FINDINGS = 50
 """Findings that are written to the task's log; all are counted."""
@@ -28,7 +29,7 @@ MAX_LOGGED_FINDINGS = 50
 class _DatasetOperator(BedrockRftOperator):
     """An operator that reads a dataset."""
 
-    def check(self, dataset: str, evaluation: Sequence[str], targets: Sequence[str]) -> DatasetReport:
+    def check(self, dataset: str, evaluation: Sequence[Text], targets: Sequence[str]) -> DatasetReport:
         """Check a dataset, log every finding, and refuse one with errors.
 
         Raises:
@@ -39,7 +40,7 @@ class _DatasetOperator(BedrockRftOperator):
         from airflow_provider_bedrock_rft.core.dataset.source import EVALUATION, TRAIN
 
         sources = [source_at(self.hook.objects, dataset, TRAIN)]
-        sources += [source_at(self.hook.objects, place, EVALUATION) for place in evaluation]
+        sources += [source_at(self.hook.objects, text_of(place, "evaluation", {}), EVALUATION) for place in evaluation]
         report = check_dataset(sources, CheckOptions(targets=tuple(Target(name) for name in targets)))
         self._log_report(report)
         report.raise_for_errors()
@@ -71,7 +72,7 @@ class BedrockRftCheckDatasetOperator(_DatasetOperator):
     template_fields = ("dataset", "evaluation", "targets", *CONNECTION_FIELDS)
 
     def __init__(
-        self, *, dataset: str, evaluation: Sequence[str] = (), targets: Sequence[str] = ("mantle",), **kwargs: Any
+        self, *, dataset: Text, evaluation: Sequence[Text] = (), targets: Sequence[str] = ("mantle",), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.dataset = dataset
@@ -108,8 +109,8 @@ class BedrockRftSplitDatasetOperator(_DatasetOperator):
     def __init__(
         self,
         *,
-        dataset: str,
-        artifacts_uri: str,
+        dataset: Text,
+        artifacts_uri: Text,
         fractions: Mapping[str, float] | None = None,
         seed: int | str = 0,
         group_by: str | None = None,
@@ -163,8 +164,8 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
     def __init__(
         self,
         *,
-        dataset: str,
-        evaluation: Sequence[str] = (),
+        dataset: Text,
+        evaluation: Sequence[Text] = (),
         targets: Sequence[str] = ("mantle",),
         on_unchanged: str = "train",
         **kwargs: Any,

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
     from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
-    from airflow_provider_bedrock_rft.hooks.inputs import Given
+    from airflow_provider_bedrock_rft.hooks.inputs import Given, Payload, Text
 
 
 class EvaluatingOperator(BedrockRftOperator):
     """An operator that has models answer held-out records."""
 
     grader: Given
-    dataset: str | None
-    artifacts_uri: str | None
+    dataset: Text | None
+    artifacts_uri: Text | None
     max_samples: int | str | None
     settings: Mapping[str, object] | None
 
@@ -111,8 +111,8 @@ class BedrockRftEvaluateModelOperator(ShowsLinks, EvaluatingOperator):
         *,
         model: Given,
         grader: Given,
-        dataset: str,
-        artifacts_uri: str,
+        dataset: Text,
+        artifacts_uri: Text,
         champion_of: str | None = None,
         max_samples: int | str | None = None,
         settings: Mapping[str, object] | None = None,
@@ -171,8 +171,8 @@ class BedrockRftCompareModelsOperator(BedrockRftOperator):
     def __init__(
         self,
         *,
-        baseline: Mapping[str, object],
-        candidate: Mapping[str, object],
+        baseline: Payload,
+        candidate: Payload,
         confidence: float = 0.95,
         seed: int = 0,
         **kwargs: Any,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.grader.package import GraderPackage
     from airflow_provider_bedrock_rft.core.steps.grader import DeployedGrader, GraderSettings
+    from airflow_provider_bedrock_rft.hooks.inputs import Text
 
 
 class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
@@ -74,7 +75,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         layers: Sequence[str] = (),
         alias: str = "live",
         python_version: str | None = None,
-        preflight: str | None = None,
+        preflight: Text | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -100,7 +101,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
             deployed = deploy_grader(self.hook.functions, self.hook.roles, package, self._settings(), self.clock)
             self._report(context, deployed)
             if self.preflight:
-                self._try(deployed.arn, self.preflight)
+                self._try(deployed.arn, text_of(self.preflight, "preflight", {}))
         return to_xcom(deployed)
 
     def _package(self) -> GraderPackage:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
     from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry
-    from airflow_provider_bedrock_rft.hooks.inputs import Given
+    from airflow_provider_bedrock_rft.hooks.inputs import Given, Payload
 
 VERDICTS = ("promote", "hold", "reject")
 
@@ -56,8 +56,8 @@ class BedrockRftPromotionGateOperator(BedrockRftOperator, BranchMixIn):
     def __init__(
         self,
         *,
-        baseline: Mapping[str, object],
-        candidate: Mapping[str, object],
+        baseline: Payload,
+        candidate: Payload,
         pipeline: str = "{{ dag.dag_id }}",
         policy: Mapping[str, object] | None = None,
         branches: Mapping[str, str | Sequence[str]] | None = None,
@@ -147,7 +147,7 @@ class BedrockRftPromoteModelOperator(ShowsLinks, BedrockRftOperator):
         *,
         pipeline: str = "{{ dag.dag_id }}",
         model: Given | None = None,
-        gate: Mapping[str, object] | None = None,
+        gate: Payload | None = None,
         reason: str = "",
         lineage: Mapping[str, str] | None = None,
         **kwargs: Any,

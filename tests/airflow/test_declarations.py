@@ -201,3 +201,21 @@ def test_links_of_a_grader() -> None:
     assert [url for url in urls.values() if "functions/g/versions/7" in url]
     assert [url for url in urls.values() if "$252Faws$252Flambda$252Fg" in url]
     assert not list(grader_links("no-arn"))
+
+
+def test_a_dag_of_ours_survives_serialisation() -> None:
+    from airflow.sdk import DAG
+    from airflow.serialization import serialized_objects
+
+    serializer = vars(serialized_objects).get("DagSerialization") or vars(serialized_objects)["SerializedDAG"]
+    with DAG("d", schedule=None) as dag:
+        upload = package.BedrockRftUploadDatasetOperator(task_id="u", dataset="x", outlets=[dataset_asset("d")])
+        train = package.BedrockRftCreateJobOperator(task_id="t", model="m", dataset=upload.output, grader="g")
+        gate = package.BedrockRftPromotionGateOperator(task_id="g", baseline=upload.output, candidate=train.output)
+        gate >> package.BedrockRftPromoteModelOperator(task_id="p", gate=gate.output, outlets=[model_asset("d")])
+        package.BedrockRftEvaluateModelOperator.partial(
+            task_id="m", grader="g", dataset="d", artifacts_uri="s3://b/p"
+        ).expand(model=["a", "b"])
+    again = serializer.from_dict(json.loads(json.dumps(serializer.to_dict(dag))))
+    assert again.get_task("g").inherits_from_skipmixin
+    assert len(list(again.get_task("t").operator_extra_links)) == 3

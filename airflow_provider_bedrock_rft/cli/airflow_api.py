@@ -88,7 +88,7 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, *, conf: Mapping[str, object], run_id: str, logical_date: str | None = None) -> None:
         """Create a run; one that exists already is no error. With a logical date it *is* the schedule's run."""
-        body = {"dag_run_id": run_id, "logical_date": logical_date, "conf": dict(conf)}
+        body = {"dag_run_id": run_id, "logical_date": logical_date, "conf": {**conf}}
         try:
             self._call("POST", f"/api/v2/dags/{quote(dag_id)}/dagRuns", body)
         except RequestRejected as error:

@@ -53,7 +53,7 @@ class AwsMount:
         try:
             plane = self._make(await asyncio.to_thread(_load))
             await plane.open()
-        except Exception:
+        except Exception:  # -- logged even where nobody awaits the plane, and raised to whoever does
             LOGGER.exception("the AWS plane could not be brought up")
             raise
         return plane

@@ -187,7 +187,7 @@ class Door:
     async def _handled(self, request: Request) -> Reply | StreamReply:
         try:
             return await self._mantle.handle(request)
-        except Exception:
+        except Exception:  # -- the service answers 500 and goes on serving
             LOGGER.exception("%s %s broke", request.method, request.path)
             return error_reply("Internal server error", status=500, kind="server_error", code="internal_error")
 

@@ -139,6 +139,6 @@ class TrainingEngine:
                 await run.train()
         except JobFailure as failure:
             await run.fail(failure)
-        except Exception as error:
+        except Exception as error:  # -- a job that broke has failed; else it would run for ever
             LOGGER.exception("job %s broke", run.plan.job_id)
             await run.fail(JobFailure("server_error", f"{type(error).__name__}: {error}"))

@@ -1,0 +1,90 @@
+# Dependencies are resolved from annotations: with postponed ones FastAPI would take the user for a query parameter.
+"""The read-only API behind the page. Every route but those of the page's own files asks Airflow for permission."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
+from fastapi.staticfiles import StaticFiles
+
+from airflow_provider_bedrock_rft.hooks.shared import CLOCK
+from airflow_provider_bedrock_rft.plugin.authority import MAY_READ, readable_dags
+from airflow_provider_bedrock_rft.plugin.cache import Cache
+from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
+from airflow_provider_bedrock_rft.plugin.pages import Pages
+from airflow_provider_bedrock_rft.plugin.remote import Remote
+
+PAGE = Path(__file__).parent / "page"
+MAX_PAGE = 200
+
+Readable = Annotated[frozenset[str], Depends(readable_dags)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+Text = Annotated[str, Query(max_length=250)]
+Points = Annotated[int, Query(ge=10, le=5_000)]
+State = Annotated[str, Query(pattern="^(|queued|running|success|failed|none)$")]
+Sort = Annotated[str, Query(pattern="^(recent|name)$")]
+
+
+def build_app(pages: Pages | None = None) -> FastAPI:
+    """The application; tests bring their own services."""
+    pages = pages or Pages(AirflowMetadata(), Remote(Cache(CLOCK)), CLOCK)
+    app = FastAPI(title="Bedrock RFT", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(_lists(pages))
+    app.include_router(_details(pages))
+    app.mount("/page", _PageFiles(directory=PAGE), name="page")
+    return app
+
+
+class _PageFiles(StaticFiles):
+    """The page's own files: the same for everybody. Their address has no version, so browsers have to ask."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        """Serve one."""
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _lists(pages: Pages) -> APIRouter:
+    router = APIRouter(prefix="/api", dependencies=MAY_READ)
+
+    @router.get("/pipelines")
+    def pipelines(
+        readable: Readable,
+        offset: Offset = 0,
+        limit: Limit = 25,
+        search: Text = "",
+        state: State = "",
+        sort: Sort = "recent",
+    ) -> Response:
+        asked = {"search": search, "state": state, "sort": sort}
+        return _json(pages.overview(readable, offset=offset, limit=limit, **asked))
+
+    @router.get("/dags/{dag_id}/runs")
+    def runs(dag_id: str, offset: Offset = 0, limit: Limit = 25) -> Response:
+        return _json(pages.pipeline(dag_id, offset=offset, limit=limit))
+
+    return router
+
+
+def _details(pages: Pages) -> APIRouter:
+    router = APIRouter(prefix="/api/dags/{dag_id}", dependencies=MAY_READ)
+
+    @router.get("/run")
+    def run(dag_id: str, run_id: Text) -> Response:
+        return _json(pages.run(dag_id, run_id))
+
+    @router.get("/curve")
+    def curve(dag_id: str, run_id: Text, task_id: Text, job_id: Text = "", points: Points = 600) -> Response:
+        return _json(pages.curve(dag_id, run_id, task_id, job_id, max_points=points))
+
+    return router
+
+
+def _json(view: object) -> Response:
+    if view is None:
+        raise HTTPException(404, "There is no such run, or it was deleted.")
+    body = msgspec.json.encode(view)
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})

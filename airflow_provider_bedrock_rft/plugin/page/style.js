@@ -1,0 +1,102 @@
+// The host's colours and type where it has them (Airflow 3.2 and later), plain ones elsewhere.
+const CSS = `
+.rft-page {
+  --rft-fg: var(--chakra-colors-fg, #18181b); --rft-muted: var(--chakra-colors-fg-muted, #52525b);
+  --rft-bg: var(--chakra-colors-bg, #fff); --rft-raised: var(--chakra-colors-bg-subtle, #f7f7f8);
+  --rft-border: var(--chakra-colors-border, #d4d4d8); --rft-accent: var(--chakra-colors-blue-solid, #2563eb);
+  --rft-good: var(--chakra-colors-green-solid, #16a34a); --rft-bad: var(--chakra-colors-red-solid, #dc2626);
+  --rft-wait: var(--chakra-colors-orange-solid, #ea580c);
+  --rft-good-fg: var(--chakra-colors-green-fg, #166534); --rft-bad-fg: var(--chakra-colors-red-fg, #991b1b);
+  --rft-wait-fg: var(--chakra-colors-orange-fg, #9a3412); --rft-live-fg: var(--chakra-colors-blue-fg, #1d4ed8);
+  color: var(--rft-fg); background: var(--rft-bg); padding: 16px 20px 40px; font-size: 14px; line-height: 1.5;
+  height: 100%; overflow: auto; box-sizing: border-box;
+}
+.rft-page h1 { font-size: 20px; font-weight: 600; margin: 0 0 10px; overflow-wrap: anywhere; }
+.rft-page h2 { font-size: 16px; font-weight: 600; margin: 22px 0 8px; overflow-wrap: anywhere; }
+.rft-page h3 { font-size: 14px; font-weight: 600; margin: 16px 0 6px; }
+.rft-page code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 12px; overflow-wrap: anywhere; }
+.rft-page table { border-collapse: collapse; width: 100%; }
+.rft-page th, .rft-page td { text-align: left; padding: 7px 12px 7px 0; border-bottom: 1px solid var(--rft-border); vertical-align: top; }
+.rft-page thead th { font-weight: 600; color: var(--rft-muted); white-space: nowrap; }
+.rft-page tbody th { font-weight: 500; }
+.rft-page button, .rft-page input, .rft-page select {
+  font: inherit; color: inherit; background: var(--rft-bg); border: 1px solid var(--rft-border); border-radius: 6px; padding: 4px 10px;
+}
+.rft-page button { cursor: pointer; }
+.rft-page button:hover:not(:disabled) { background: var(--rft-raised); }
+.rft-page button:disabled { opacity: .45; cursor: default; }
+.rft-page :focus-visible { outline: 2px solid var(--rft-accent); outline-offset: 2px; }
+.rft-page progress { width: 100%; height: 8px; accent-color: var(--rft-accent); }
+.rft-link { color: var(--rft-live-fg); text-decoration: none; }
+.rft-link:hover { text-decoration: underline; }
+.rft-muted { color: var(--rft-muted); }
+.rft-number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+.rft-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.rft-empty { color: var(--rft-muted); border: 1px dashed var(--rft-border); border-radius: 8px; padding: 22px; text-align: center; }
+.rft-scroll { overflow-x: auto; }
+.rft-head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 10px; }
+.rft-filters { display: flex; flex-wrap: wrap; gap: 8px; margin-bottom: 12px; }
+.rft-filters input { min-width: 240px; flex: 0 1 340px; }
+.rft-pager { display: flex; gap: 12px; align-items: center; margin-top: 12px; }
+.rft-tabs { display: flex; gap: 4px; border-bottom: 1px solid var(--rft-border); margin: 6px 0 4px; }
+.rft-page .rft-tabs button { border: 0; border-bottom: 2px solid transparent; border-radius: 0; padding: 6px 12px; }
+.rft-page .rft-tabs button[aria-selected=true] { border-bottom-color: var(--rft-accent); font-weight: 600; }
+.rft-badge { display: inline-block; border-radius: 5px; padding: 0 7px; font-size: 12px; font-weight: 500; white-space: nowrap;
+  border: 1px solid currentColor; color: var(--rft-muted); }
+.rft-badge.rft-good { color: var(--rft-good-fg); } .rft-badge.rft-bad { color: var(--rft-bad-fg); }
+.rft-badge.rft-wait { color: var(--rft-wait-fg); } .rft-badge.rft-live { color: var(--rft-live-fg); }
+.rft-notes { list-style: none; margin: 8px 0; padding: 0; }
+.rft-note { margin: 6px 0; padding: 8px 12px; border-radius: 6px; background: var(--rft-raised); border-left: 4px solid var(--rft-border); overflow-wrap: anywhere; }
+.rft-note.rft-bad { border-left-color: var(--rft-bad); } .rft-note.rft-wait { border-left-color: var(--rft-wait); }
+.rft-facts { display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 6px 0 10px; }
+.rft-facts dt { color: var(--rft-muted); font-size: 12px; } .rft-facts dd { margin: 0; }
+.rft-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
+.rft-card { border: 1px solid var(--rft-border); border-radius: 8px; padding: 12px 16px; min-width: 0; }
+.rft-card h2 { margin-top: 0; font-size: 14px; color: var(--rft-muted); }
+.rft-model { max-width: 300px; overflow-wrap: anywhere; }
+.rft-dots { display: inline-flex; gap: 3px; }
+.rft-run { display: block; width: 10px; height: 22px; border-radius: 3px; background: var(--rft-border); }
+.rft-state-success { background: var(--rft-good); } .rft-state-failed, .rft-state-upstream_failed { background: var(--rft-bad); }
+.rft-state-running, .rft-state-deferred { background: var(--rft-accent); } .rft-state-skipped { background: var(--rft-border); }
+.rft-state-queued, .rft-state-up_for_retry { background: var(--rft-wait); }
+.rft-stages { list-style: none; margin: 0; padding: 0; }
+.rft-stages li { display: grid; grid-template-columns: minmax(150px, 1.3fr) 84px 92px minmax(120px, 2fr) minmax(120px, 2.4fr); gap: 12px; align-items: center;
+  padding: 5px 6px; border-bottom: 1px solid var(--rft-border); }
+.rft-stages li.rft-here { background: var(--rft-raised); }
+.rft-stage-name { overflow-wrap: anywhere; }
+.rft-track { position: relative; height: 10px; background: var(--rft-raised); border-radius: 5px; overflow: hidden; }
+.rft-track i { position: absolute; top: 0; bottom: 0; border-radius: 5px; }
+.rft-gist { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; }
+.rft-curves { display: flex; flex-direction: column; gap: 10px; align-items: flex-start; }
+.rft-curves > * { max-width: 100%; } .rft-curves > figure, .rft-small-charts { width: 100%; }
+.rft-small-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 14px; }
+.rft-chart { margin: 0; min-width: 0; }
+.rft-chart figcaption { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; font-size: 13px; }
+.rft-chart-title { font-weight: 600; }
+.rft-chart svg { display: block; touch-action: pan-y; cursor: crosshair; user-select: none; }
+.rft-legend { font-variant-numeric: tabular-nums; }
+.rft-swatch { display: inline-block; width: 14px; height: 3px; margin-right: 6px; vertical-align: middle; background: var(--rft-accent); }
+.rft-swatch.rft-line-1 { background: var(--rft-wait); }
+.rft-line { fill: none; stroke: var(--rft-accent); stroke-width: 1.8; stroke-linejoin: round; }
+polyline.rft-line-1 { stroke: var(--rft-wait); }
+.rft-dot { fill: var(--rft-accent); }
+.rft-band { fill: var(--rft-accent); opacity: .13; }
+.rft-grid { stroke: var(--rft-border); stroke-width: 1; opacity: .7; }
+.rft-tick { fill: var(--rft-muted); font-size: 11px; font-variant-numeric: tabular-nums; }
+.rft-mark line { stroke: var(--rft-muted); stroke-dasharray: 2 3; opacity: .8; } .rft-mark path { fill: var(--rft-muted); }
+.rft-mark-error line { stroke: var(--rft-bad); stroke-dasharray: none; } .rft-mark-error circle { fill: var(--rft-bad); }
+.rft-mark-warning line { stroke: var(--rft-wait); } .rft-mark-warning circle { fill: var(--rft-wait); }
+.rft-cursor line { stroke: var(--rft-fg); opacity: .5; } .rft-cursor circle { fill: var(--rft-bg); stroke: var(--rft-fg); stroke-width: 1.5; }
+.rft-drag { fill: var(--rft-accent); opacity: .15; }
+@media (max-width: 720px) {
+  .rft-stages li { grid-template-columns: 1fr auto auto; } .rft-track, .rft-gist { grid-column: 1 / -1; }
+}
+`;
+
+export function addStyle() {
+  if (document.getElementById("rft-style")) return;
+  const style = document.createElement("style");
+  style.id = "rft-style";
+  style.textContent = CSS;
+  document.head.append(style);
+}

@@ -1,0 +1,122 @@
+"""From a question of the page to its view: facts from Airflow, reports from the services, joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_bedrock_rft.core.errors import RftError
+from airflow_provider_bedrock_rft.plugin.facts import Note
+from airflow_provider_bedrock_rft.plugin.remote import Place
+from airflow_provider_bedrock_rft.plugin.views.curve import CurveView, curve_view
+from airflow_provider_bedrock_rft.plugin.views.overview import Page, PipelineLine, champion_in, chosen, run_lines
+from airflow_provider_bedrock_rft.plugin.views.run import RunView, jobs_in, run_view
+
+if TYPE_CHECKING:
+    from airflow_provider_bedrock_rft.core.clock import Clock
+    from airflow_provider_bedrock_rft.plugin.facts import Pipeline, Run
+    from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
+    from airflow_provider_bedrock_rft.plugin.remote import Remote
+
+RUNS_SHOWN = 20
+"""Runs of a pipeline in the overview."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """A view that could not be had, and why."""
+
+    notes: Sequence[Note]
+
+
+class Pages:
+    """Every question that the page has. ``None`` answers a question about what is not there."""
+
+    def __init__(self, metadata: AirflowMetadata, remote: Remote, clock: Clock) -> None:
+        self._metadata = metadata
+        self._remote = remote
+        self._clock = clock
+
+    def overview(
+        self, readable: frozenset[str], *, offset: int, limit: int, search: str, state: str, sort: str
+    ) -> Page:
+        """A page of the pipelines that the reader may see."""
+        found = chosen(
+            self._metadata.pipelines(),
+            self._metadata.latest_runs(),
+            readable=readable,
+            search=search,
+            state=state,
+            sort=sort,
+        )
+        items = [self._line(one, offset=0, limit=RUNS_SHOWN) for one in found[offset : offset + limit]]
+        return Page(items=items, total=len(found), offset=offset, limit=limit)
+
+    def pipeline(self, dag_id: str, *, offset: int, limit: int) -> PipelineLine | None:
+        """One pipeline with a page of its runs."""
+        pipeline = self._metadata.pipeline(dag_id)
+        return self._line(pipeline, offset=offset, limit=limit) if pipeline else None
+
+    def run(self, dag_id: str, run_id: str) -> RunView | None:
+        """A run with its stages."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        pipeline, run = found
+        outputs = self._metadata.outputs([run], pipeline.task_ids())
+        return run_view(run, self._metadata.task_runs(run), outputs)
+
+    def curve(
+        self, dag_id: str, run_id: str, task_id: str, job_id: str, *, max_points: int
+    ) -> CurveView | Trouble | None:
+        """The curves of a job that a task of the run has named; of no other job."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        pipeline, run = found
+        jobs = jobs_in(self._metadata.outputs([run], pipeline.task_ids()), self._metadata.task_runs(run))
+        job = next((one for one in jobs if one.task_id == task_id and job_id in {"", one.job_id}), None)
+        if job is None:
+            return Trouble(notes=(Note(severity="info", text=f"The task {task_id} has no job yet."),))
+        try:
+            report = self._remote.job(self._place(pipeline, run, task_id, job.map_index), job.job_id)
+        except RftError as error:
+            return trouble(error, f"The curve of job {job.job_id} cannot be shown")
+        now = self._clock.now()
+        return curve_view(report.job, report.curve, report.checkpoints, now=now, max_points=max_points)
+
+    def _find(self, dag_id: str, run_id: str) -> tuple[Pipeline, Run] | None:
+        pipeline, run = self._metadata.pipeline(dag_id), self._metadata.run(dag_id, run_id)
+        return (pipeline, run) if pipeline and run else None
+
+    def _line(self, pipeline: Pipeline, *, offset: int, limit: int) -> PipelineLine:
+        runs, total = self._metadata.runs(pipeline.dag_id, offset=offset, limit=limit)
+        telling = pipeline.task_ids("decision", "promotion")
+        promotion = self._metadata.last_output(pipeline.dag_id, pipeline.task_ids("promotion"))
+        return PipelineLine(
+            dag_id=pipeline.dag_id,
+            is_paused=pipeline.is_paused,
+            n_runs=total,
+            champion=champion_in(promotion),
+            runs=run_lines(runs, self._metadata.outputs(runs, telling)),
+        )
+
+    def _place(self, pipeline: Pipeline, run: Run, task_id: str, map_index: int) -> Place:
+        """The task's connection as it was rendered; as it was written where Airflow no longer keeps that."""
+        task = pipeline.task(task_id)
+        written = {
+            "aws_conn_id": task.aws_conn_id if task else "aws_default",
+            "region_name": task.region_name if task else None,
+        }
+        fields = {**written, **self._metadata.rendered(run, task_id, map_index)}
+        return Place(aws_conn_id=_text(fields["aws_conn_id"]), region_name=_text(fields["region_name"]))
+
+
+def trouble(error: RftError, what: str) -> Trouble:
+    """What the page says instead of a view."""
+    return Trouble(notes=(Note(severity="error", text=f"{what}: {error.message}", action=error.action),))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value not in {"", "None"} else None

@@ -6,6 +6,10 @@ from airflow_provider_bedrock_rft.operators.dataset import (
     BedrockRftSplitDatasetOperator,
     BedrockRftUploadDatasetOperator,
 )
+from airflow_provider_bedrock_rft.operators.deployment import (
+    BedrockRftDeleteDeploymentOperator,
+    BedrockRftDeployModelOperator,
+)
 from airflow_provider_bedrock_rft.operators.evaluation import (
     BedrockRftCompareModelsOperator,
     BedrockRftEvaluateModelOperator,
@@ -29,7 +33,9 @@ __all__ = [
     "BedrockRftCheckpointAvailableSensor",
     "BedrockRftCompareModelsOperator",
     "BedrockRftCreateJobOperator",
+    "BedrockRftDeleteDeploymentOperator",
     "BedrockRftDeployGraderOperator",
+    "BedrockRftDeployModelOperator",
     "BedrockRftEvaluateModelOperator",
     "BedrockRftHook",
     "BedrockRftJobCompletedSensor",

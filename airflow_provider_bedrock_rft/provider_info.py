@@ -22,7 +22,9 @@ def get_provider_info() -> dict[str, object]:
                 "tags": ["aws", "ai"],
             }
         ],
-        "operators": [_modules("operators", "dataset", "grader", "job", "checkpoint", "evaluation", "promotion")],
+        "operators": [
+            _modules("operators", "dataset", "grader", "job", "checkpoint", "deployment", "evaluation", "promotion")
+        ],
         "sensors": [_modules("sensors", "job", "checkpoint")],
         "hooks": [_modules("hooks", "bedrock_rft")],
         "triggers": [_modules("triggers", "waiting")],

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_bedrock_rft.clients.config import ClientConfig
+    from airflow_provider_bedrock_rft.core.deployment import DeploymentService
     from airflow_provider_bedrock_rft.core.ports import (
         FunctionService,
         IntentStore,
@@ -24,6 +25,9 @@ T = TypeVar("T")
 LAMBDA_READ_TIMEOUT_SECONDS = 910.0
 """A function may run for 15 minutes before it answers."""
 
+CONVERSE_READ_TIMEOUT_SECONDS = 600.0
+"""A long completion of a reasoning model comes in one piece."""
+
 
 class Session:
     """Clients that share one identity. Safe to use from many threads: boto3 builds its clients one at a time here."""
@@ -33,14 +37,15 @@ class Session:
         self._lock = RLock()
         self._built: dict[str, Any] = {}
 
-    def client(self, service: str, *, read_timeout_seconds: float | None = None) -> Any:  # noqa: ANN401 - boto3's type
-        """The boto3 client of ``service``; one per service and read timeout.
+    def client(self, service: str, *, read_timeout_seconds: float | None = None, max_retries: int | None = None) -> Any:  # noqa: ANN401 - boto3's type
+        """The boto3 client of ``service``; one per service, read timeout and number of retries.
 
         Raises:
             InvalidCredentials: There are none, or they cannot be used.
         """
         seconds = read_timeout_seconds or self.config.read_timeout_seconds
-        return self._once(f"client:{service}:{seconds}", lambda: self._new_client(service, seconds))
+        retries = self.config.max_retries if max_retries is None else max_retries
+        return self._once(f"client:{service}:{seconds}:{retries}", lambda: self._new_client(service, seconds, retries))
 
     @property
     def boto(self) -> Any:  # noqa: ANN401 - boto3 is not typed
@@ -61,8 +66,23 @@ class Session:
 
     @property
     def runtime(self) -> ModelRuntime:
-        """Inference with base models, tuned models and checkpoints."""
-        return self._once("runtime", self._new_mantle_runtime)
+        """Inference with base models, tuned models, checkpoints and deployments of either plane."""
+        from airflow_provider_bedrock_rft.clients.converse import EitherRuntime
+
+        return self._once(
+            "runtime",
+            lambda: EitherRuntime(
+                mantle=lambda: self._once("runtime:mantle", self._new_mantle_runtime),
+                native=lambda: self._once("runtime:native", self._new_converse_runtime),
+            ),
+        )
+
+    @property
+    def deployments(self) -> DeploymentService:
+        """Where the native plane's custom models are made to answer."""
+        from airflow_provider_bedrock_rft.clients.deployments import BedrockDeployments
+
+        return self._once("deployments", lambda: BedrockDeployments(self.client("bedrock")))
 
     @property
     def functions(self) -> FunctionService:
@@ -118,7 +138,7 @@ class Session:
 
             return boto3.session.Session(region_name=self.config.region)
 
-    def _new_client(self, service: str, read_timeout_seconds: float) -> Any:  # noqa: ANN401 - boto3 is not typed
+    def _new_client(self, service: str, read_timeout_seconds: float, max_retries: int) -> Any:  # noqa: ANN401 - boto3 is not typed
         from botocore.config import Config
 
         from airflow_provider_bedrock_rft.clients.translate import translated
@@ -126,7 +146,7 @@ class Session:
         ours = Config(
             connect_timeout=self.config.connect_timeout_seconds,
             read_timeout=read_timeout_seconds,
-            retries={"mode": "standard", "total_max_attempts": self.config.max_retries + 1},
+            retries={"mode": "standard", "total_max_attempts": max_retries + 1},
         )
         with translated(f"Connect to {service}"):
             return self.boto.client(
@@ -146,6 +166,13 @@ class Session:
         from airflow_provider_bedrock_rft.clients.runtime import MantleRuntime
 
         return MantleRuntime(self._mantle)
+
+    def _new_converse_runtime(self) -> ModelRuntime:
+        from airflow_provider_bedrock_rft.clients.converse import ConverseRuntime
+
+        # whoever asks many times must see every refusal
+        client = self.client("bedrock-runtime", read_timeout_seconds=CONVERSE_READ_TIMEOUT_SECONDS, max_retries=0)
+        return ConverseRuntime(client)
 
     @property
     def _mantle(self) -> Any:  # noqa: ANN401 - the SDK is imported late

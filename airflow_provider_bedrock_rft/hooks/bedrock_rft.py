@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.clients.config import ClientConfig
     from airflow_provider_bedrock_rft.clients.session import Session
+    from airflow_provider_bedrock_rft.core.deployment import DeploymentService
     from airflow_provider_bedrock_rft.core.ports import (
         FunctionService,
         IntentStore,
@@ -108,6 +109,11 @@ class BedrockRftHook(BaseHook):
     def runtime(self) -> ModelRuntime:
         """Inference."""
         return self.session.runtime
+
+    @property
+    def deployments(self) -> DeploymentService:
+        """Where the native plane's custom models are made to answer."""
+        return self.session.deployments
 
     @property
     def functions(self) -> FunctionService:

@@ -29,8 +29,10 @@ MODEL = {
     "rft.checkpoint": "model",
     "rft.checkpoint_choice": "checkpoint.model",
     "rft.champion": "model",
+    "rft.deployment": "model",
     "rft.gate": "candidate_model",
 }
+DEPLOYMENT = {"rft.deployment": "model"}
 GRADER = {"rft.grader": "arn"}
 TRAINING_DATA = {"rft.dataset": "file_id"}
 FINGERPRINT = {"rft.dataset": "fingerprint"}

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import psutil
 
 LOOPBACK = "127.0.0.1"
+_RESERVED: list[IO[str]] = []
+"""Held open: closing a file would give its port away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +106,39 @@ def _signal_group(started: Started, number: signal.Signals) -> None:
         return
 
 
-def free_port(preferred: int = 0) -> int:
-    """``preferred`` when nobody listens there, else any free port of the loopback interface."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("No free port on the loopback interface.")
+def reserve_port(preferred: int) -> int:
+    """The first port from ``preferred`` upwards that nobody listens on and no other command of ours is about to use.
+
+    The reservation holds until this process ends; by then whoever it was made for listens.
+
+    Raises:
+        OSError: A thousand ports in a row are taken.
+    """
+    for port in range(preferred, preferred + 1000):
+        if _is_free(port) and (lock := _lock(port)) is not None:
+            _RESERVED.append(lock)
+            return port
+    raise OSError(f"No port is free from {preferred} to {preferred + 999} on the loopback interface.")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _lock(port: int) -> IO[str] | None:
+    lock = (Path(tempfile.gettempdir()) / f"bedrock-rft-port-{port}.lock").open("a", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
 
 
 def python_module(module: str, *arguments: str) -> list[str]:

@@ -46,6 +46,7 @@ class Stack:
         fernet_key: Encrypts Airflow's connections.
         dags: Folder of the DAGs it runs.
         processes: What runs, by name.
+        is_new: Its ports were chosen just now.
     """
 
     home: Path
@@ -55,6 +56,7 @@ class Stack:
     secret: str
     fernet_key: str
     processes: dict[str, Started] = field(default_factory=dict)
+    is_new: bool = False
 
     @property
     def emulator_url(self) -> str:
@@ -83,6 +85,8 @@ class Stack:
 
     def start(self) -> None:
         """Start everything, and wait until it serves."""
+        if not self.is_new:
+            self.ports = self.ports.still_free()
         self.start_emulator()
         self.start_airflow()
 
@@ -200,6 +204,7 @@ def open_stack(home: Path, dags: Path) -> Stack:
             password=secrets.token_urlsafe(9),
             secret=secrets.token_urlsafe(32),
             fernet_key=urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            is_new=True,
         )
     state = json.loads(state_file.read_text(encoding="utf-8"))
     return Stack(

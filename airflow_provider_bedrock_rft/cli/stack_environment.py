@@ -6,14 +6,12 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.cli.processes import LOOPBACK, free_port
+from airflow_provider_bedrock_rft.cli.processes import LOOPBACK, reserve_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_bedrock_rft.cli.stack import Stack
-
-API_PORT = 8080
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +25,17 @@ class StackPorts:
 
     @classmethod
     def choose(cls) -> StackPorts:
-        """Free ports; the UI gets 8080 where nobody else listens there."""
-        return cls(emulator=free_port(), api=free_port(API_PORT), worker_logs=free_port(), trigger_logs=free_port())
+        """Free ports, from the usual ones upwards."""
+        return cls(
+            emulator=reserve_port(8380),
+            api=reserve_port(8080),
+            worker_logs=reserve_port(8793),
+            trigger_logs=reserve_port(8993),
+        )
+
+    def still_free(self) -> StackPorts:
+        """These ports, and others in place of those that somebody has taken meanwhile."""
+        return StackPorts(**{name: reserve_port(port) for name, port in asdict(self).items()})
 
     def to_json(self) -> Mapping[str, int]:
         """For the state file."""

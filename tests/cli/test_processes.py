@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import socket
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,15 @@ def test_a_port_in_use_is_not_given_out() -> None:
         taken.bind((processes.LOOPBACK, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert processes.free_port(port) != port
+        assert processes.reserve_port(port) > port
 
 
-def test_a_free_port_is_given_as_asked() -> None:
-    port = processes.free_port()
-    assert processes.free_port(port) == port
+def test_a_port_is_reserved_for_one_command_before_anybody_listens() -> None:
+    port = processes.reserve_port(23450)
+    assert processes.reserve_port(port) > port
+    other = "from airflow_provider_bedrock_rft.cli.processes import reserve_port; print(reserve_port(%d))"
+    found = subprocess.run([SLEEPER[0], "-c", other % port], capture_output=True, text=True, check=True)
+    assert int(found.stdout) > port
 
 
 def test_a_folder_is_claimed_once_and_the_next_one_gets_another(tmp_path: Path) -> None:

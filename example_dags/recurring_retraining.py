@@ -39,6 +39,9 @@ PARAMS = {
     "model": Param("openai.gpt-oss-20b", enum=["openai.gpt-oss-20b", "qwen.qwen3-32b"], section="Training"),
     "n_epochs": Param(2, type="integer", minimum=1, maximum=50, section="Training"),
     "batch_size": Param(4, type="integer", minimum=1, maximum=512, section="Training"),
+    "metric": Param(
+        "correct", type="string", section="Promotion", description="Component to judge by; empty: the score."
+    ),
     "minimum_gain": Param(0.02, type="number", minimum=0, section="Promotion", description="Smaller gains are held."),
 }
 
@@ -105,6 +108,7 @@ with DAG(
         baseline=evaluate_base.output,
         candidate=evaluate_tuned.output,
         policy={"minimum_gain": "{{ params.minimum_gain }}"},
+        metric="{{ params.metric }}",
     )
     promote = BedrockRftPromoteModelOperator(
         task_id="promote",

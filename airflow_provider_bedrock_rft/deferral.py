@@ -55,6 +55,7 @@ class WaitingTask(ConnectedTask):
             random=SystemRandom(),
             progress=Progress(self.log.info, self.log.warning),
             checkpoint_step=checkpoint_step,
+            objects=lambda: self.hook.objects,
         )
 
     def wait(self, plan: WaitPlan, *, checkpoint_step: int | None = None) -> Arrival:
@@ -101,6 +102,8 @@ def confirm(ending: Ending, training: TrainingService) -> Job:
     Raises:
         JobFailure: The job ended without a model.
         JobCancellation: The job was cancelled.
+        JobAlarm: A rule that the user made an alarm found something.
+        BudgetExceeded: The job was stopped because its budget is used up.
         WaitTimeout: We gave up; the job is still running.
         UnknownStatus: The service used a word that we do not know.
         ServiceError: Looking at the job failed for good.

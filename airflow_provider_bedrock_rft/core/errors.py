@@ -27,6 +27,7 @@
     ├── UnknownStatus              the service used a word that is not in our table
     ├── JobFailure                 the remote job ended without a model
     ├── JobCancellation            the remote job was cancelled
+    ├── JobAlarm                   a rule that the user made an alarm found something
     ├── WaitTimeout                we gave up waiting; the remote job is still running
     ├── SubmissionConflict         more than one job answers to one intent
     └── BudgetExceeded             a limit that the user imposed
@@ -155,6 +156,10 @@ class JobFailure(RftError):
 
 class JobCancellation(RftError):
     """The remote job was cancelled."""
+
+
+class JobAlarm(RftError):
+    """A rule that the user made an alarm found something; the message says whether the job was stopped."""
 
 
 class WaitTimeout(RftError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.errors import (
     BudgetExceeded,
     InvalidInput,
+    JobAlarm,
     RequestRejected,
     SubmissionConflict,
     UnsupportedOperation,
@@ -16,7 +17,7 @@ from airflow_provider_bedrock_rft.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FINAL = (InvalidInput, RequestRejected, UnsupportedOperation, SubmissionConflict, BudgetExceeded)
+FINAL = (InvalidInput, RequestRejected, UnsupportedOperation, SubmissionConflict, BudgetExceeded, JobAlarm)
 """The same call ends the same way: a retry would only delay the news."""
 
 

@@ -113,6 +113,23 @@ def whole_number(given: object, field: str) -> int:
         raise InvalidInput(f"{field} is {given!r}; it must be a whole number.") from None
 
 
+def hours_of(given: object, field: str) -> float | None:
+    """A number of hours that a template may have turned into text; ``None`` when nothing is given.
+
+    Raises:
+        InvalidInput: It is not a positive number.
+    """
+    if given in (None, "", "None"):
+        return None
+    try:
+        hours = float(str(given))
+    except ValueError:
+        hours = 0.0
+    if not 0.0 < hours < float("inf"):
+        raise InvalidInput(f"{field} is {given!r}; it must be a positive number of hours.")
+    return hours
+
+
 def one_of(field: str, value: str, *allowed: str) -> str:
     """``value``, if it is allowed.
 

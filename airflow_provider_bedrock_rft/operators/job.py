@@ -12,7 +12,9 @@ from airflow_provider_bedrock_rft.assets import describe_event
 from airflow_provider_bedrock_rft.core.codec import dump
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 from airflow_provider_bedrock_rft.core.grader.tier import require_pinned
+from airflow_provider_bedrock_rft.core.job.alarm import AlarmPolicy, Budget
 from airflow_provider_bedrock_rft.core.job.ending import Ending
+from airflow_provider_bedrock_rft.core.job.oversight import Oversight
 from airflow_provider_bedrock_rft.core.job.spec import JobSpec
 from airflow_provider_bedrock_rft.core.job.submission import SubmissionPolicy
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
@@ -24,6 +26,7 @@ from airflow_provider_bedrock_rft.hooks.inputs import (
     GRADER,
     JOB_ID,
     TRAINING_DATA,
+    hours_of,
     hyperparameters_of,
     one_of,
     text_of,
@@ -66,7 +69,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         dataset: File id (or S3 URI), or the output of ``BedrockRftUploadDatasetOperator``.
         grader: ARN of a published Lambda version, or the output of ``BedrockRftDeployGraderOperator``.
         hyperparameters: Fields of ``RftHyperparameters``; the service's own names go into ``extra``.
-        artifacts_uri: ``s3://bucket/prefix``; intents are written below it. May be left out on Airflow 3.3.
+        artifacts_uri: ``s3://bucket/prefix``; intents, the job's events and findings are written below it. May be left
+            out on Airflow 3.3.
         job_name: Where the control plane has names; derived from the task when left out.
         plane: ``mantle`` (gpt-oss, Qwen) or ``native`` (Nova).
         role_arn: Role that the native plane assumes.
@@ -78,6 +82,9 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         wait_timeout_hours: Then waiting ends with an error; the job goes on, and a retry waits for the same job.
         poll_interval_seconds: Pause between two looks at a young job; it grows with the job's age.
         on_cancel: ``stop`` the job when this task is killed (default), or ``leave`` it.
+        alarms: What follows from a finding of the running job's diagnosis, per rule: ``log`` (default), ``fail`` this
+            task, ``stop`` the job too, or ``ignore``. ``default`` stands for the other rules.
+        budget_hours: A job that is older is stopped, and this task fails.
         max_attempts: Jobs that may fail before the task does, however many retries it has.
         on_success_rerun: After Clear with unchanged inputs: ``adopt`` the earlier success, or ``train`` again.
         allow_unpinned_grader: Take a grader that could change under the running job.
@@ -95,6 +102,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "output_s3_uri",
         "validation_data",
         "tags",
+        "alarms",
+        "budget_hours",
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -102,6 +111,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "grader": "json",
         "hyperparameters": "json",
         "tags": "json",
+        "alarms": "json",
     }
     operator_extra_links = (BedrockRftJobLink(), BedrockRftGraderLink(), BedrockRftGraderLogsLink())
 
@@ -124,6 +134,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         wait_timeout_hours: float = 24.0,
         poll_interval_seconds: float = 15.0,
         on_cancel: str = "stop",
+        alarms: Mapping[str, str] | None = None,
+        budget_hours: float | str | None = None,
         max_attempts: int = 2,
         on_success_rerun: str = "adopt",
         allow_unpinned_grader: bool = False,
@@ -146,6 +158,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.wait_timeout_hours = wait_timeout_hours
         self.poll_interval_seconds = poll_interval_seconds
         self.on_cancel = one_of("on_cancel", on_cancel, "stop", "leave")
+        self.alarms = alarms
+        self.budget_hours = budget_hours
         self.max_attempts = max_attempts
         self.on_success_rerun = one_of("on_success_rerun", on_success_rerun, "adopt", "train")
         self.allow_unpinned_grader = allow_unpinned_grader
@@ -155,11 +169,12 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
     def execute(self, context: Context) -> dict[str, object]:
         """Submit, then wait."""
         with failing_fast():
+            oversight = self.oversight()
             submission = self._submit(context)
         self._tell(context, submission)
         if not self.wait_for_completion:
             return dump(submission)
-        return self._finish(context, self.wait(self._plan(submission)))
+        return self._finish(context, self.wait(self._plan(submission, oversight)))
 
     def execute_complete(self, context: Context, event: object = None, plan: object = None) -> dict[str, object]:
         """Go on after a deferral."""
@@ -200,6 +215,22 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
             tags=self.tags or {},
         )
 
+    def oversight(self) -> Oversight:
+        """How the job is watched, from the rendered fields.
+
+        Raises:
+            InvalidInput: A rule, an action or the budget is none; or nobody would be there to watch.
+        """
+        if (self.alarms or self.budget_hours) and not self.wait_for_completion:
+            raise InvalidInput(
+                "alarms and budget_hours need somebody who watches the job.", action="Leave wait_for_completion on."
+            )
+        return Oversight(
+            alarms=AlarmPolicy.parse(self.alarms or {}),
+            budget=Budget(max_hours=hours_of(self.budget_hours, "budget_hours")),
+            artifacts_uri=str(self.artifacts_uri or ""),
+        )
+
     def _submit(self, context: Context) -> Submission:
         from airflow_provider_bedrock_rft.core.steps.job import release_job, submit_job
 
@@ -231,19 +262,21 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         for link, url in grader_links(text_of(self.grader, "grader", GRADER)):
             self.show_link(context, link, url)
 
-    def _plan(self, submission: Submission) -> WaitPlan:
+    def _plan(self, submission: Submission, oversight: Oversight) -> WaitPlan:
         return WaitPlan(
             job_id=submission.job_id,
             created_at=submission.created_at,
             deadline_at=self.clock.now() + self.wait_timeout_hours * 3600,
             min_poll_seconds=self.poll_interval_seconds,
             max_poll_seconds=max(120.0, self.poll_interval_seconds),
+            oversight=oversight,
         )
 
     def _finish(self, context: Context, arrival: Arrival) -> dict[str, object]:
         if not isinstance(arrival, Ending):
             raise InvalidInput("This task waits for the end of a job, and was told of a checkpoint.")
-        job = confirm(arrival, plane_of(self.hook, arrival.job_id))
+        with failing_fast():
+            job = confirm(arrival, plane_of(self.hook, arrival.job_id))
         self.log.info("Job %s has made the model %s.", job.job_id, job.tuned_model)
         describe_event(context, {"job_id": job.job_id, "model": job.tuned_model, "base_model": job.model})
         return dump(job)

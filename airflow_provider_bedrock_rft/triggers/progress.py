@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_bedrock_rft.core.job.diagnosis import JobFinding
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 
 REWARD = "critic_rewards_mean"
@@ -23,15 +24,11 @@ class Progress:
     Args:
         say: Takes one line of news.
         warn: Takes one line of trouble.
-
-    Attributes:
-        known: Ids of the events that were said.
     """
 
     def __init__(self, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._say = say
         self._warn = warn
-        self.known: set[str] = set()
         self._status = ""
         self._trouble = ""
 
@@ -49,7 +46,6 @@ class Progress:
 
     def show(self, new: Sequence[JobEvent]) -> None:
         """Say these events, oldest first; of many new steps only the newest."""
-        self.known.update(event.event_id for event in new)
         steps = [event for event in new if event.step is not None]
         skipped = {event.event_id for event in steps[:-1]} if len(steps) > MAX_LINES else set()
         if skipped:
@@ -57,6 +53,11 @@ class Progress:
         for event in new:
             if event.event_id not in skipped:
                 self._say(line_of(event))
+
+    def alarm(self, findings: Sequence[JobFinding]) -> None:
+        """Warn of findings: rule, step, numbers and remedy."""
+        for finding in findings:
+            self._warn(f"Diagnosis, {finding}")
 
 
 def _rise(steps: Sequence[JobEvent]) -> str:

@@ -103,4 +103,5 @@ class BedrockRftWaitTrigger(BaseTrigger):
             random=SystemRandom(),
             progress=Progress(self.log.info, self.log.warning),
             checkpoint_step=self.checkpoint_step,
+            objects=lambda: shared_hook(self.aws_conn_id, self.region_name).objects,
         )

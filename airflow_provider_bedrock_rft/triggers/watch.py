@@ -13,9 +13,11 @@ from airflow_provider_bedrock_rft.core.errors import (
     TransientServiceError,
 )
 from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_by_error
+from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.core.steps.checkpoint import list_checkpoints
+from airflow_provider_bedrock_rft.core.steps.metrics import JobRecord
+from airflow_provider_bedrock_rft.core.steps.oversight import Overseer, Seen
 from airflow_provider_bedrock_rft.core.steps.waiting import Look, look_at_job
-from airflow_provider_bedrock_rft.core.steps.watching import read_new_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.job.job import Job
     from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
-    from airflow_provider_bedrock_rft.core.ports import TrainingService
+    from airflow_provider_bedrock_rft.core.ports import ObjectStore, TrainingService
     from airflow_provider_bedrock_rft.triggers.progress import Progress
 
 Arrival = Ending | Checkpoint
@@ -32,6 +34,10 @@ Arrival = Ending | Checkpoint
 
 MAX_REFUSALS = 5
 """Looks in a row that may be refused for their credentials before the wait ends."""
+
+MAX_LAST_LOOKS = 5
+LAST_LOOK_SECONDS = 2.0
+"""How often, and after which pause, a job that has ended is looked at again while its events cannot be kept."""
 
 PATIENCE = 20
 """Known events in a row after which a look takes the rest to be known: one page, usually."""
@@ -48,6 +54,7 @@ class Watch:
         random: Jitter of the pauses after failed looks.
         progress: Where the job's news goes.
         checkpoint_step: Also wake at the first checkpoint at or after this step; ``None`` waits for the end only.
+        objects: Where the job's events are kept; needed where the plan names a place for them.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Watch:
         random: Random,
         progress: Progress,
         checkpoint_step: int | None = None,
+        objects: Callable[[], ObjectStore] | None = None,
     ) -> None:
         self._plan = plan
         self._connect = connect
@@ -70,6 +78,8 @@ class Watch:
         self._checkpoint_step = checkpoint_step
         self._n_failures = 0
         self._n_refusals = 0
+        self._n_last_looks = 0
+        self._overseer = Overseer(plan.oversight, self._record_in(objects))
 
     def look(self) -> float | Arrival:
         """Look once: seconds to pause before the next look, or what has arrived."""
@@ -79,9 +89,13 @@ class Watch:
         if look.job is None:
             return self._after_failure(look)
         self._n_refusals = 0
-        self._show(training, look.job)
-        arrived = self._checkpoint(training) or look.ending
-        return float(look.pause_seconds) if arrived is None else arrived
+        seen = self._show(training, look.job)
+        arrived = self._checkpoint(training)
+        if arrived is not None:
+            return arrived
+        if outcome_of(look.job.status) is not None and look.ending:
+            return self._ended(look.job, look.ending, seen)
+        return self._judged(training, look)
 
     def _training(self) -> TrainingService:
         try:
@@ -98,15 +112,45 @@ class Watch:
             return float(self._plan.poll_seconds(self._clock.now()))
         return float(look.pause_seconds) if look.ending is None else look.ending
 
-    def _show(self, training: TrainingService, job: Job) -> None:
+    def _show(self, training: TrainingService, job: Job) -> Seen:
         """News is welcome and never decides: a wait does not end because events cannot be read."""
         self._progress.status(job)
-        if not training.capabilities.has_events:
-            return
+        seen = self._overseer.look(training, job, now=self._clock.now(), patience=PATIENCE)
+        self._progress.show(seen.events)
+        self._progress.alarm(seen.findings)
+        for error in seen.troubles:
+            self._progress.trouble(f"The job's events cannot be read or kept now. {error}")
+        return seen
+
+    def _ended(self, job: Job, ending: Ending, seen: Seen) -> float | Ending:
+        """The ending, after some patience with events that cannot be read or kept just now."""
+        if any(isinstance(error, TransientServiceError) for error in seen.troubles):
+            self._n_last_looks += 1
+            if self._n_last_looks < MAX_LAST_LOOKS:
+                return min(LAST_LOOK_SECONDS, self._plan.min_poll_seconds)
+        return self._overseer.last_word(job) or ending
+
+    def _judged(self, training: TrainingService, look: Look) -> float | Ending:
+        """The pause, unless an alarm or the budget ends the wait; a job that is to stop is stopped before."""
+        verdict = self._overseer.verdict(look.job, now=self._clock.now()) if look.job else None
+        if verdict is None:
+            return float(look.pause_seconds) if look.ending is None else look.ending
+        if not verdict.stops:
+            return verdict.ending
         try:
-            self._progress.show(read_new_events(training, job.job_id, self._progress.known, patience=PATIENCE))
+            training.cancel_job(self._plan.job_id)
+        except TransientServiceError as error:
+            self._progress.trouble(f"The job cannot be stopped now; the next look tries again. {error}")
+            return float(self._plan.min_poll_seconds)
         except RftError as error:
-            self._progress.trouble(f"The job's events cannot be read now. {error}")
+            return verdict.unless_stopped(str(error))
+        return verdict.ending
+
+    def _record_in(self, objects: Callable[[], ObjectStore] | None) -> Callable[[], JobRecord] | None:
+        uri = self._plan.oversight.artifacts_uri if self._plan.oversight else ""
+        if objects is None or not uri:
+            return None
+        return lambda: JobRecord(objects(), artifacts_uri=uri, job_id=self._plan.job_id)
 
     def _checkpoint(self, training: TrainingService) -> Arrival | None:
         if self._checkpoint_step is None:

@@ -60,7 +60,7 @@ def train(fakes: ModuleType, world: Any, fake_hook: Any, run: Any) -> Callable[.
         store = {} if run.state else {"artifacts_uri": INTENTS.removesuffix("/intents")}
         fields = {"model": "m", "dataset": DATASET, "grader": GRADER, "deferrable": False, **store, **kwargs}
         task: Any = BedrockRftCreateJobOperator(task_id="train", **fields)
-        task.hook = fake_hook(training=fakes.FakeTraining(world))
+        task.hook = fake_hook(training=fakes.FakeTraining(world), objects=fakes.FakeObjects(world))
         task.hook.intent_stores[INTENTS] = fakes.FakeIntents(world)
         task.clock = world.clock
         return task

@@ -46,6 +46,7 @@ class World:
     tokens: dict[str, str] = field(default_factory=dict)
     files: list[StoredFile] = field(default_factory=list)
     documents: dict[str, bytes] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
     events: dict[str, list[JobEvent]] = field(default_factory=dict)
     checkpoints: dict[str, list[Checkpoint]] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
@@ -129,6 +130,9 @@ class FakeTraining:
 
     def create_job(self, spec: JobSpec, *, token: str) -> Job:
         return self.world.call("create_job", lambda: self._create(spec, token))
+
+    def request_for(self, spec: JobSpec, *, token: str) -> Mapping[str, object]:
+        return {"model": spec.model, "role": spec.role_arn, "token": token, "name": spec.name}
 
     def get_job(self, job_id: str) -> Job:
         return self.world.call("get_job", lambda: self._job(job_id))
@@ -227,3 +231,36 @@ class FakeIntents:
             return True
 
         return self.world.call("create", put)
+
+
+@dataclass
+class FakeObjects:
+    """``ObjectStore`` over a :class:`World`: replacing an object is atomic."""
+
+    world: World
+
+    def put(self, uri: str, path: Path) -> str:
+        return self.put_bytes(uri, path.read_bytes())
+
+    def put_bytes(self, uri: str, data: bytes) -> str:
+        self.world.call("put_bytes", lambda: self.world.objects.update({uri: data}))
+        return str(hash(data))
+
+    def get(self, uri: str) -> bytes:
+        def look() -> bytes:
+            if uri not in self.world.objects:
+                raise ResourceNotFound(f"There is no object {uri}.")
+            return self.world.objects[uri]
+
+        return self.world.call("get", look)
+
+    def etag(self, uri: str) -> str | None:
+        return str(hash(self.world.objects[uri])) if uri in self.world.objects else None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        return iter(
+            self.world.call("list", lambda: sorted(uri for uri in self.world.objects if uri.startswith(prefix)))
+        )
+
+    def delete(self, uri: str) -> None:
+        self.world.objects.pop(uri, None)

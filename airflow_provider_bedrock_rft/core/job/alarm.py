@@ -8,7 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import payload
-from airflow_provider_bedrock_rft.core.errors import BudgetExceeded
+from airflow_provider_bedrock_rft.core.errors import BudgetExceeded, InvalidInput
+from airflow_provider_bedrock_rft.core.job.diagnosis import Code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ class Action(str, Enum):
     """What to do about a finding, from mild to harsh."""
 
     IGNORE = "ignore"
-    NOTIFY = "notify"
+    LOG = "log"
     FAIL = "fail"
     STOP = "stop"
 
@@ -28,13 +29,37 @@ class Action(str, Enum):
 _HARSHNESS = {action: rank for rank, action in enumerate(Action)}
 
 
+def _action_of(rule: str, word: object) -> Action:
+    try:
+        return Action(str(getattr(word, "value", word)))
+    except ValueError:
+        words = " or ".join(action.value for action in Action)
+        raise InvalidInput(f"alarms[{rule!r}] is {word!r}; it must be {words}.") from None
+
+
 @payload("rft.alarm_policy")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmPolicy:
     """Action per rule; rules that are not named get ``default``. ``fail`` leaves the job running, ``stop`` does not."""
 
-    default: Action = Action.NOTIFY
+    default: Action = Action.LOG
     actions: Mapping[str, Action] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, object]) -> AlarmPolicy:
+        """Rule → action, both by their words; ``default`` stands for the rules that are not named.
+
+        Raises:
+            InvalidInput: A rule or an action does not exist.
+        """
+        rules = [code.value for code in Code]
+        if unknown := sorted(set(given) - {*rules, "default"}):
+            raise InvalidInput(
+                f"alarms names no rule of ours: {', '.join(unknown)}.",
+                action=f"Rules are {', '.join(rules)}; or default.",
+            )
+        actions = {rule: _action_of(rule, action) for rule, action in given.items()}
+        return cls(default=actions.pop("default", Action.LOG), actions=actions)
 
     def action_for(self, finding: JobFinding) -> Action:
         """What to do about this finding."""

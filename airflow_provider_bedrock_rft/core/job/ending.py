@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.errors import (
+    BudgetExceeded,
+    JobAlarm,
     JobCancellation,
     JobFailure,
     RftError,
@@ -27,6 +29,8 @@ class EndingKind(str, Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    ALARM = "alarm"
+    BUDGET = "budget"
     TIMEOUT = "timeout"
     UNKNOWN_STATUS = "unknown_status"
     ERROR = "error"
@@ -35,6 +39,8 @@ class EndingKind(str, Enum):
 _ERRORS: dict[EndingKind, type[RftError]] = {
     EndingKind.FAILED: JobFailure,
     EndingKind.CANCELLED: JobCancellation,
+    EndingKind.ALARM: JobAlarm,
+    EndingKind.BUDGET: BudgetExceeded,
     EndingKind.TIMEOUT: WaitTimeout,
     EndingKind.UNKNOWN_STATUS: UnknownStatus,
     EndingKind.ERROR: ServiceError,
@@ -66,6 +72,8 @@ class Ending:
         Raises:
             JobFailure: The job ended without a model.
             JobCancellation: The job was cancelled.
+            JobAlarm: A rule that the user made an alarm found something.
+            BudgetExceeded: The job was stopped because its budget is used up.
             WaitTimeout: We gave up; the job is still running.
             UnknownStatus: The service used a word that we do not know.
             ServiceError: Looking at the job failed for good.

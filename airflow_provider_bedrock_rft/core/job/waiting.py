@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.clock import Backoff
 from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.errors import TransientServiceError
+from airflow_provider_bedrock_rft.core.job.oversight import Oversight
 from airflow_provider_bedrock_rft.core.job.status import Outcome, outcome_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class WaitPlan:
         min_poll_seconds: Pause between two looks at a young job.
         max_poll_seconds: Pause between two looks at an old one.
         age_share: Pause as a share of the job's age: the end of a job is noticed at most this share late.
+        oversight: How the job is watched; ``None`` when another task watches it.
+        attached_at: When the task attached to a job that an earlier try had, after Clear; 0 when it did not.
     """
 
     job_id: str
@@ -42,6 +45,14 @@ class WaitPlan:
     min_poll_seconds: float = 15.0
     max_poll_seconds: float = 120.0
     age_share: float = 0.02
+    oversight: Oversight | None = None
+    attached_at: float = 0.0
+
+    @property
+    def fixed_at(self) -> float:
+        """When there must be a look, however little there is to see: deadline or end of the budget, epoch seconds."""
+        budget_ends_at = self.oversight.budget.ends_at(self.created_at) if self.oversight else None
+        return self.deadline_at if budget_ends_at is None else min(self.deadline_at, budget_ends_at)
 
     def poll_seconds(self, now: float) -> float:
         """The pause before the next look."""

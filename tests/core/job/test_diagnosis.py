@@ -191,7 +191,7 @@ def test_the_harshest_action_wins() -> None:
     action, reasons = policy.harshest(findings)
     assert action is Action.STOP
     assert [finding.code for finding in reasons] == [Code.EQUAL_REWARDS]
-    assert AlarmPolicy().harshest(findings)[0] is Action.NOTIFY
+    assert AlarmPolicy().harshest(findings)[0] is Action.LOG
     assert AlarmPolicy().harshest(()) == (Action.IGNORE, ())
     assert codec.load(AlarmPolicy, codec.dump(policy)) == policy
 

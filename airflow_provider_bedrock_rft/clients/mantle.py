@@ -18,7 +18,7 @@ from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.core.ports import Capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import openai
@@ -105,10 +105,14 @@ class MantleTraining:
     def create_job(self, spec: JobSpec, *, token: str) -> Job:
         """Create a job with one request, never repeated here: Mantle would create another."""
         once = self._client.with_options(max_retries=0, timeout=self._config.create_timeout_seconds)
-        body = wire.body_of(spec, token=token if self._config.identify_jobs else "")
+        body = self.request_for(spec, token=token)
         with reading(f"Create a fine-tuning job of {spec.model}"):
             reply: Any = once.post(_JOBS, body=body, cast_to=object)
             return wire.job_in(reply)
+
+    def request_for(self, spec: JobSpec, *, token: str) -> Mapping[str, object]:
+        """The body of the request that creates a job."""
+        return wire.body_of(spec, token=token if self._config.identify_jobs else "")
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now."""

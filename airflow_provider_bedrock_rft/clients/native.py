@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_bedrock_rft.clients import native_metrics as metrics
 from airflow_provider_bedrock_rft.clients import native_wire as wire
 from airflow_provider_bedrock_rft.clients.service_limits import violations
 from airflow_provider_bedrock_rft.clients.translate import reading, translated
@@ -18,18 +19,19 @@ from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.core.ports import Capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
+    from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
-    from airflow_provider_bedrock_rft.core.ports import StoredFile
+    from airflow_provider_bedrock_rft.core.ports import ObjectStore, StoredFile
 
 _CREATE = "CreateModelCustomizationJob"
 _CAPABILITIES = Capabilities(
     plane="native",
-    has_events=False,
+    has_events=True,
     has_checkpoints=False,
     has_idempotency_token=True,
     has_job_names=True,
@@ -41,12 +43,14 @@ _CAPABILITIES = Capabilities(
 class NativeTraining:
     """Model customization jobs, as a :class:`~airflow_provider_bedrock_rft.core.ports.TrainingService`."""
 
-    def __init__(self, bedrock: Any) -> None:  # noqa: ANN401 - boto3's client
+    def __init__(self, bedrock: Any, objects: ObjectStore, clock: Clock) -> None:  # noqa: ANN401 - boto3's client
         self._bedrock = bedrock
+        self._objects = objects
+        self._clock = clock
 
     @property
     def capabilities(self) -> Capabilities:
-        """Names and idempotency tokens; no events, no checkpoints; the result must be deployed."""
+        """Names and idempotency tokens; metrics from S3, no checkpoints; the result must be deployed."""
         return _CAPABILITIES
 
     def upload_file(self, path: Path, *, name: str) -> StoredFile:  # noqa: ARG002 - the port's
@@ -79,14 +83,23 @@ class NativeTraining:
         Raises:
             InvalidJobSpec: The service's model refuses a field; nothing was sent.
         """
+        request = self.request_for(spec, token=token)
+        with reading(f"Create the customization job {spec.name}"):
+            arn = self._bedrock.create_model_customization_job(**request)["jobArn"]
+        return self.get_job(arn)
+
+    def request_for(self, spec: JobSpec, *, token: str) -> Mapping[str, object]:
+        """The parameters of the request that creates a job.
+
+        Raises:
+            InvalidJobSpec: The service's model refuses a field.
+        """
         request = wire.request_of(spec, token=token)
         shape = self._bedrock.meta.service_model.operation_model(_CREATE).input_shape
         refused = "; ".join(violations(shape, request))
         if refused:
             raise InvalidJobSpec(f"Bedrock would refuse this job: {refused}.", action="Correct the fields named here.")
-        with reading(f"Create the customization job {spec.name}"):
-            arn = self._bedrock.create_model_customization_job(**request)["jobArn"]
-        return self.get_job(arn)
+        return request
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now, by ARN or name."""
@@ -113,9 +126,15 @@ class NativeTraining:
             if job.status != "Stopping" and outcome_of(job.status) is None:
                 raise
 
-    def list_events(self, job_id: str) -> Iterator[JobEvent]:  # noqa: ARG002 - the port's
-        """None: metrics are read from the job's artefacts."""
-        return iter(())
+    def list_events(self, job_id: str) -> Iterator[JobEvent]:
+        """The metrics among the job's artefacts in S3, newest step first; none before the service has written any."""
+        with reading(f"Get the customization job {job_id}"):
+            described = self._bedrock.get_model_customization_job(jobIdentifier=job_id)
+            job, output = wire.job_in(described), wire.output_in(described)
+        places = filter(metrics.is_metrics_file, self._objects.list(metrics.folder_of(output, job.job_id)))
+        tables = [self._objects.get(place) for place in places]
+        ended_at = job.finished_at or self._clock.now()
+        return iter(metrics.events_in(tables, started_at=job.created_at, ended_at=ended_at))
 
     def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:  # noqa: ARG002 - the port's
         """None: the plane shows no checkpoints."""

@@ -10,7 +10,7 @@ from airflow_provider_bedrock_rft.core.job.job import Job
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_bedrock_rft.core.job.spec import JobSpec, RftHyperparameters
+    from airflow_provider_bedrock_rft.core.job.spec import InvocationLogs, JobSpec, RftHyperparameters
 
 WIRE_NAMES: Mapping[str, str] = {
     "n_epochs": "epochCount",
@@ -39,7 +39,7 @@ def request_of(spec: JobSpec, *, token: str) -> dict[str, object]:
         "clientRequestToken": token,
         "baseModelIdentifier": str(spec.model),
         "customizationType": "REINFORCEMENT_FINE_TUNING",
-        "trainingDataConfig": {"s3Uri": str(spec.training_data)},
+        "trainingDataConfig": _training_data(spec),
         "outputDataConfig": {"s3Uri": str(spec.output_s3_uri)},
         "customizationConfig": {"rftConfig": rft},
     }
@@ -48,6 +48,27 @@ def request_of(spec: JobSpec, *, token: str) -> dict[str, object]:
     if tags:
         request |= {"jobTags": tags, "customModelTags": tags}
     return request
+
+
+def _training_data(spec: JobSpec) -> dict[str, object]:
+    logs = spec.invocation_logs
+    if logs is None:
+        return {"s3Uri": str(spec.training_data)}
+    config: dict[str, object] = {
+        "invocationLogSource": {"s3Uri": logs.s3_uri},
+        "usePromptResponse": logs.use_prompt_response,
+    }
+    filters = _filters(logs)
+    return {"invocationLogsConfig": config | ({"requestMetadataFilters": filters} if filters else {})}
+
+
+def _filters(logs: InvocationLogs) -> dict[str, object]:
+    """One condition stands alone, several stand in a list; the service has no nesting."""
+    conditions = [{"equals": {key: value}} for key, value in logs.where.items()]
+    conditions += [{"notEquals": {key: value}} for key, value in logs.where_not.items()]
+    if len(conditions) < 2:
+        return dict(conditions[0]) if conditions else {}
+    return {"andAll" if logs.match == "all" else "orAll": conditions}
 
 
 def hyperparameters_of(given: RftHyperparameters) -> dict[str, object]:
@@ -63,7 +84,7 @@ def job_in(data: Mapping[str, Any]) -> Job:
         job_id=str(data["jobArn"]),
         status=str(data["status"]),
         model=str(data.get("baseModelArn") or ""),
-        training_data=str((data.get("trainingDataConfig") or {}).get("s3Uri") or ""),
+        training_data=_source_in(data.get("trainingDataConfig") or {}),
         grader_arn=str(((rft.get("graderConfig") or {}).get("lambdaGrader") or {}).get("lambdaArn") or ""),
         created_at=_epoch(data.get("creationTime")) or 0.0,
         finished_at=_epoch(data.get("endTime")),
@@ -73,6 +94,16 @@ def job_in(data: Mapping[str, Any]) -> Job:
         error_message=str(data.get("failureMessage") or ""),
         hyperparameters={_OUR_NAMES.get(name, name): value for name, value in reported.items()},
     )
+
+
+def output_in(data: Mapping[str, Any]) -> str:
+    """Where the job's artefacts go, of a reply of ``GetModelCustomizationJob``."""
+    return str((data.get("outputDataConfig") or {}).get("s3Uri") or "")
+
+
+def _source_in(config: Mapping[str, Any]) -> str:
+    logs = (config.get("invocationLogsConfig") or {}).get("invocationLogSource") or {}
+    return str(config.get("s3Uri") or logs.get("s3Uri") or "")
 
 
 def _epoch(moment: object) -> float | None:

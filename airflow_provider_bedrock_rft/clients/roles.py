@@ -1,4 +1,4 @@
-"""IAM and STS over boto3, as far as a grader's execution role needs them."""
+"""IAM and STS over boto3, as far as the roles of graders and jobs need them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_provider_bedrock_rft.core.errors import ResourceConflict, ResourceN
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-INLINE_POLICY = "rft-grader"
-_DESCRIPTION = "Execution role of an RFT grader; made by airflow-provider-bedrock-rft."
+INLINE_POLICY = "rft-access"
+_DESCRIPTION = "For reinforcement fine-tuning; made by airflow-provider-bedrock-rft."
 
 
 class IamRoles:
@@ -28,10 +28,16 @@ class IamRoles:
             return str(self._sts.get_caller_identity()["Account"])
 
     def ensure_role(
-        self, name: str, *, trusted_service: str, policy: Mapping[str, object], managed_policies: Sequence[str]
+        self,
+        name: str,
+        *,
+        trusted_service: str,
+        policy: Mapping[str, object],
+        managed_policies: Sequence[str],
+        source_account: str = "",
     ) -> str:
         """Create the role or bring it up to date; returns its ARN."""
-        trust = json.dumps(_trust_of(trusted_service))
+        trust = json.dumps(_trust_of(trusted_service, source_account))
         arn = self._find(name)
         if arn is None:
             arn = self._create(name, trust)
@@ -76,8 +82,8 @@ class IamRoles:
             pass
 
 
-def _trust_of(service: str) -> Mapping[str, object]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
-    }
+def _trust_of(service: str, source_account: str) -> Mapping[str, object]:
+    statement: dict[str, object] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if source_account:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": source_account}}
+    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -61,8 +61,11 @@ class Session:
     def native_training(self) -> TrainingService:
         """The native Bedrock control plane."""
         from airflow_provider_bedrock_rft.clients.native import NativeTraining
+        from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
 
-        return self._once("native_training", lambda: NativeTraining(self.client("bedrock")))
+        return self._once(
+            "native_training", lambda: NativeTraining(self.client("bedrock"), self.objects, SystemClock())
+        )
 
     @property
     def runtime(self) -> ModelRuntime:

@@ -80,6 +80,10 @@ class TrainingService(Protocol):
         """
         ...
 
+    def request_for(self, spec: JobSpec, *, token: str) -> Mapping[str, object]:
+        """What :meth:`create_job` would send, checked as it would be, under the service's names; nothing is sent."""
+        ...
+
     def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
         ...
@@ -115,7 +119,6 @@ class CompletionRequest:
 
     Attributes:
         model: Model id, checkpoint id or deployment ARN.
-        messages: The prompt.
         max_tokens: Upper bound of the completion.
         temperature: 0 asks for the greedy completion.
         seed: Sent where the model accepts one.
@@ -136,8 +139,7 @@ class Completion:
         text: What the grader is given.
         reasoning: The reasoning text, where the model gives it apart.
         finish_reason: ``stop``, ``length`` or the service's word.
-        prompt_tokens: As the service counts.
-        completion_tokens: As the service counts.
+        prompt_tokens, completion_tokens: As the service counts.
         latency_ms: Wall time of the request.
     """
 
@@ -211,7 +213,6 @@ class FunctionVersion:
         code_sha256: Base64 SHA-256 of the package, as Lambda reports it.
         description: Free text; we keep the source fingerprint in it.
         is_ready: Active, and its last update successful.
-        config: How it runs.
         failure: Why it is not, and will not become ready by waiting; empty otherwise.
     """
 
@@ -229,10 +230,8 @@ class Invocation:
     """A reply of a function.
 
     Attributes:
-        payload: The raw reply.
         function_error: ``Handled`` or ``Unhandled``; empty when the function returned.
         log_tail: Last 4 KB of its log.
-        executed_version: The version that ran.
     """
 
     payload: bytes
@@ -289,9 +288,15 @@ class RoleService(Protocol):
         ...
 
     def ensure_role(
-        self, name: str, *, trusted_service: str, policy: Mapping[str, object], managed_policies: Sequence[str]
+        self,
+        name: str,
+        *,
+        trusted_service: str,
+        policy: Mapping[str, object],
+        managed_policies: Sequence[str],
+        source_account: str = "",
     ) -> str:
-        """Create the role or bring it up to date; returns its ARN."""
+        """Create the role or bring it up to date; returns its ARN. ``source_account``: for whom the service may act."""
         ...
 
 

@@ -223,13 +223,21 @@ class FakeRoles:
 
     trouble: Trouble = field(default_factory=Trouble)
     roles: dict[str, tuple[str, Mapping[str, object], tuple[str, ...]]] = field(default_factory=dict)
+    source_accounts: dict[str, str] = field(default_factory=dict)
 
     def account_id(self) -> str:
         return ACCOUNT
 
     def ensure_role(
-        self, name: str, *, trusted_service: str, policy: Mapping[str, object], managed_policies: Sequence[str]
+        self,
+        name: str,
+        *,
+        trusted_service: str,
+        policy: Mapping[str, object],
+        managed_policies: Sequence[str],
+        source_account: str = "",
     ) -> str:
+        self.source_accounts[name] = source_account
         wish = (trusted_service, policy, tuple(managed_policies))
         self.trouble.around("ensure_role", lambda: self.roles.update({name: wish}))
         return f"arn:aws:iam::{ACCOUNT}:role/{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 from airflow_provider_bedrock_rft.core.codec import fingerprint, payload
 
@@ -42,6 +43,25 @@ class RftHyperparameters:
         return {name: value for name, value in ours.items() if value is not None} | dict(self.extra)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationLogs:
+    """Logged calls of a model, whose prompts are trained on (native plane).
+
+    Attributes:
+        s3_uri: Folder of the logs.
+        use_prompt_response: Take the logged responses too; what a reinforcement job does with them is not documented.
+        where: Request metadata that must be equal.
+        where_not: Request metadata that must differ.
+        match: ``all`` of these must hold, or ``any``; they cannot be nested.
+    """
+
+    s3_uri: str
+    use_prompt_response: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
+    where_not: Mapping[str, str] = field(default_factory=dict)
+    match: Literal["all", "any"] = "all"
+
+
 @payload("rft.job_spec")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
@@ -49,7 +69,7 @@ class JobSpec:
 
     Attributes:
         model: Base model id.
-        training_data: Where the plane finds the dataset: a file id (Mantle) or an S3 URI (native).
+        training_data: Where the plane finds the dataset: a file id (Mantle) or an S3 URI (native, logs included).
         grader_arn: Lambda ARN of the grader, qualified with a published version.
         hyperparameters: See :class:`RftHyperparameters`.
         dataset_fingerprint: SHA-256 of the dataset's canonical bytes; part of the job's identity.
@@ -58,6 +78,7 @@ class JobSpec:
         output_s3_uri: Where the native plane writes artefacts.
         validation_data: S3 URI of a validation dataset (native plane).
         tags: Tags of job and model (native plane).
+        invocation_logs: Train on logged prompts instead of a dataset (native plane).
     """
 
     model: str
@@ -70,15 +91,15 @@ class JobSpec:
     output_s3_uri: str = ""
     validation_data: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    invocation_logs: InvocationLogs | None = None
 
     def content_fingerprint(self) -> str:
         """Fingerprint of everything that decides what is trained, and of nothing else (not the name, not the tags)."""
-        return fingerprint(
-            {
-                "model": self.model,
-                "data": self.dataset_fingerprint or self.training_data,
-                "validation": self.validation_data,
-                "grader": self.grader_arn,
-                "hyperparameters": self.hyperparameters,
-            }
-        )
+        content: dict[str, object] = {
+            "model": self.model,
+            "data": self.dataset_fingerprint or self.training_data,
+            "validation": self.validation_data,
+            "grader": self.grader_arn,
+            "hyperparameters": self.hyperparameters,
+        }
+        return fingerprint(content | ({"logs": self.invocation_logs} if self.invocation_logs else {}))

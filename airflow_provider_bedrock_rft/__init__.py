@@ -11,6 +11,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 HOMES = {
+    "BedrockRftAssessReadinessOperator": "operators.readiness",
     "BedrockRftCancelJobOperator": "operators.job",
     "BedrockRftCheckDatasetOperator": "operators.dataset",
     "BedrockRftCheckpointAvailableSensor": "sensors.checkpoint",
@@ -24,6 +25,7 @@ HOMES = {
     "BedrockRftJobCompletedSensor": "sensors.job",
     "BedrockRftPromoteModelOperator": "operators.promotion",
     "BedrockRftPromotionGateOperator": "operators.promotion",
+    "BedrockRftPublishReportOperator": "operators.report",
     "BedrockRftRollbackModelOperator": "operators.promotion",
     "BedrockRftSelectCheckpointOperator": "operators.checkpoint",
     "BedrockRftSplitDatasetOperator": "operators.dataset",

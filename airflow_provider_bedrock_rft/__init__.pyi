@@ -21,6 +21,8 @@ from airflow_provider_bedrock_rft.operators.promotion import (
     BedrockRftPromotionGateOperator,
     BedrockRftRollbackModelOperator,
 )
+from airflow_provider_bedrock_rft.operators.readiness import BedrockRftAssessReadinessOperator
+from airflow_provider_bedrock_rft.operators.report import BedrockRftPublishReportOperator
 from airflow_provider_bedrock_rft.sensors.checkpoint import BedrockRftCheckpointAvailableSensor
 from airflow_provider_bedrock_rft.sensors.job import BedrockRftJobCompletedSensor
 from airflow_provider_bedrock_rft.triggers.waiting import BedrockRftWaitTrigger
@@ -28,6 +30,7 @@ from airflow_provider_bedrock_rft.triggers.waiting import BedrockRftWaitTrigger
 __version__: str
 
 __all__ = [
+    "BedrockRftAssessReadinessOperator",
     "BedrockRftCancelJobOperator",
     "BedrockRftCheckDatasetOperator",
     "BedrockRftCheckpointAvailableSensor",
@@ -41,6 +44,7 @@ __all__ = [
     "BedrockRftJobCompletedSensor",
     "BedrockRftPromoteModelOperator",
     "BedrockRftPromotionGateOperator",
+    "BedrockRftPublishReportOperator",
     "BedrockRftRollbackModelOperator",
     "BedrockRftSelectCheckpointOperator",
     "BedrockRftSplitDatasetOperator",

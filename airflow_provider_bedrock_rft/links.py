@@ -55,6 +55,12 @@ class BedrockRftArtifactsLink(_ShownLink):
     name = "Artifacts"
 
 
+class BedrockRftReportLink(_ShownLink):
+    """The report of the run."""
+
+    name = "Report"
+
+
 class BedrockRftAliasLink(_ShownLink):
     """The parameter that says which model is champion."""
 
@@ -92,6 +98,11 @@ def _twice(text: str) -> str:
 def folder_url(region: str, bucket: str, prefix: str) -> str:
     """A folder of an S3 bucket."""
     return console(region, f"s3/buckets/{bucket}?region={region}&prefix={quote(prefix)}/")
+
+
+def object_url(region: str, bucket: str, key: str) -> str:
+    """An object of an S3 bucket."""
+    return console(region, f"s3/object/{bucket}?region={region}&prefix={quote(key)}")
 
 
 def parameter_url(region: str, name: str) -> str:

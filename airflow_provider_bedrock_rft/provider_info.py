@@ -23,7 +23,8 @@ def get_provider_info() -> dict[str, object]:
             }
         ],
         "operators": [
-            _modules("operators", "dataset", "grader", "job", "checkpoint", "deployment", "evaluation", "promotion")
+            _modules("operators", "dataset", "grader", "readiness", "job", "checkpoint", "deployment", "evaluation"),
+            _modules("operators", "promotion", "report"),
         ],
         "sensors": [_modules("sensors", "job", "checkpoint")],
         "hooks": [_modules("hooks", "bedrock_rft")],
@@ -36,6 +37,7 @@ def get_provider_info() -> dict[str, object]:
                 "BedrockRftGraderLink",
                 "BedrockRftGraderLogsLink",
                 "BedrockRftJobLink",
+                "BedrockRftReportLink",
             )
         ],
         "asset-uris": [

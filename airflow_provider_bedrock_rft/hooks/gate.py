@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate
+from airflow_provider_bedrock_rft.core.promotion.decision import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
     from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
-    from airflow_provider_bedrock_rft.core.promotion.decision import Decision
     from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry, Registry
 
 
@@ -41,6 +41,10 @@ class GateResult:
         alpha: The level the test was held to.
         needs_approval: A person has to confirm the promotion.
         comparison_fingerprint: Of the comparison that was judged.
+        decision: The verdict as it was judged, for the report.
+        confidence: Coverage of the intervals.
+        seed: Of every draw.
+        grader_arn: Who scored both sides.
     """
 
     verdict: str
@@ -61,6 +65,10 @@ class GateResult:
     alpha: float
     needs_approval: bool
     comparison_fingerprint: str
+    decision: Decision | None = None
+    confidence: float = 0.95
+    seed: int = 0
+    grader_arn: str = ""
 
     @classmethod
     def of(
@@ -93,6 +101,10 @@ class GateResult:
             alpha=decision.alpha,
             needs_approval=decision.needs_approval,
             comparison_fingerprint=decision.comparison_fingerprint,
+            decision=decision,
+            confidence=comparison.confidence,
+            seed=comparison.seed,
+            grader_arn=candidate.grader_arn,
         )
 
 

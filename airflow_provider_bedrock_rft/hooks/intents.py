@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 from airflow_provider_bedrock_rft.core.job.identity import task_key
+from airflow_provider_bedrock_rft.hooks.inputs import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.ports import IntentStore
     from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
+    from airflow_provider_bedrock_rft.hooks.inputs import Text
 
 
 class StateStore(Protocol):
@@ -52,14 +54,14 @@ class TaskStateIntents:
         return True
 
 
-def intents_of(context: Context, hook: BedrockRftHook, artifacts_uri: str | None) -> IntentStore:
+def intents_of(context: Context, hook: BedrockRftHook, artifacts_uri: Text | None) -> IntentStore:
     """S3 below ``artifacts_uri``, which every task of every DAG sees; else the task's own state store (Airflow 3.3).
 
     Raises:
         InvalidInput: Neither is there.
     """
     if artifacts_uri:
-        return hook.intents(f"{artifacts_uri.rstrip('/')}/intents")
+        return hook.intents(f"{text_of(artifacts_uri, 'artifacts_uri', {}).rstrip('/')}/intents")
     store = cast("Mapping[str, object]", context).get("task_state_store")
     if store is None:
         raise InvalidInput(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bedrock_rft.assets import describe_event
 from airflow_provider_bedrock_rft.core.job.status import Outcome, outcome_of
+from airflow_provider_bedrock_rft.hooks import stages
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.files import canonical_copy, local_copy, read_all, source_at
@@ -142,6 +143,7 @@ class BedrockRftSplitDatasetOperator(_DatasetOperator):
         for name, uri in stored.parts.items():
             self.log.info("%s: %s records in %s", name, stored.n_records[name], uri)
             context["ti"].xcom_push(key=name, value=uri)
+        self.record(context, lambda: stages.of_split(stored, self.dataset))
         return to_xcom(stored)
 
 
@@ -156,10 +158,11 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
         targets: Whose rules apply: ``mantle``, ``native``, ``sagemaker``.
         on_unchanged: When a job has succeeded on this very content before: ``train`` again, or ``skip`` this task and
             with it what follows.
+        artifacts_uri: Where the manifest of the upload is written; none without it.
         kwargs: As for every operator of this package.
     """
 
-    template_fields = ("dataset", "evaluation", "targets", "on_unchanged", *CONNECTION_FIELDS)
+    template_fields = ("dataset", "evaluation", "targets", "on_unchanged", "artifacts_uri", *CONNECTION_FIELDS)
 
     def __init__(
         self,
@@ -168,6 +171,7 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
         evaluation: Sequence[Text] = (),
         targets: Sequence[str] = ("mantle",),
         on_unchanged: str = "train",
+        artifacts_uri: Text | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -175,6 +179,7 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
         self.evaluation = evaluation
         self.targets = targets
         self.on_unchanged = on_unchanged
+        self.artifacts_uri = artifacts_uri
 
     def execute(self, context: Context) -> dict[str, object]:
         """Check, then upload."""
@@ -190,6 +195,7 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
             context,
             {"file_id": uploaded.file_id, "fingerprint": uploaded.fingerprint, "n_records": uploaded.n_records},
         )
+        self.record(context, lambda: stages.of_upload(uploaded, place))
         return to_xcom(uploaded)
 
     def _upload(self, place: str) -> UploadedDataset:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bedrock_rft.hooks import stages
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import GRADER, MODEL, fields_of, text_of, whole_number
@@ -13,16 +16,17 @@ from airflow_provider_bedrock_rft.links import BedrockRftArtifactsLink, ShowsLin
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from airflow.sdk import Context
 
+    from airflow_provider_bedrock_rft.core.dataset.record import Record
     from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
     from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
     from airflow_provider_bedrock_rft.hooks.inputs import Given, Payload, Text
 
 
-class EvaluatingOperator(BedrockRftOperator):
+class EvaluatingOperator(ShowsLinks, BedrockRftOperator):
     """An operator that has models answer held-out records."""
 
     grader: Given
@@ -34,11 +38,8 @@ class EvaluatingOperator(BedrockRftOperator):
     def evaluate(self, model: str) -> EvaluationRun:
         """Evaluate one model as the rendered fields say."""
         from airflow_provider_bedrock_rft.core.steps.evaluation import evaluate_model
-        from airflow_provider_bedrock_rft.hooks.files import read_all
 
-        records = read_all(self.hook.objects, text_of(self.dataset, "dataset", {}))
-        if self.max_samples not in (None, "", "None"):
-            records = records[: whole_number(self.max_samples, "max_samples")]
+        records = self.records()
         self.log.info("Evaluating %s on %s records.", model, len(records))
         run = evaluate_model(
             self.hook.runtime,
@@ -49,16 +50,37 @@ class EvaluatingOperator(BedrockRftOperator):
             records=records,
             artifacts_uri=text_of(self.artifacts_uri, "artifacts_uri", {}),
             clock=self.clock,
-            settings=self._settings(),
-            on_progress=Tenths(lambda done, total: self.log.info("%s of %s completions answered.", done, total)),
+            settings=self.evaluation_settings(),
+            on_progress=self.progress(),
         )
         self._report(run)
         return run
 
-    def _settings(self) -> EvaluationSettings:
+    def records(self) -> tuple[Record, ...]:
+        """The records to ask about."""
+        from airflow_provider_bedrock_rft.hooks.files import read_all
+
+        records = read_all(self.hook.objects, text_of(self.dataset, "dataset", {}))
+        if self.max_samples not in (None, "", "None"):
+            records = records[: whole_number(self.max_samples, "max_samples")]
+        return records
+
+    def evaluation_settings(self, **defaults: int) -> EvaluationSettings:
+        """The rendered settings over ``defaults``; scores travel in the object store, not in XCom."""
         from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
 
-        return fields_of({"max_inline_scores": 0, **(self.settings or {})}, "settings", EvaluationSettings)
+        return fields_of({"max_inline_scores": 0, **defaults, **(self.settings or {})}, "settings", EvaluationSettings)
+
+    def progress(self) -> Tenths:
+        """Tells the log about ten times how far the evaluation is."""
+        return Tenths(lambda done, total: self.log.info("%s of %s completions answered.", done, total))
+
+    def show_artifacts(self, context: Context, uri: str) -> None:
+        """Link to the folder of ``uri``, where it is in AWS."""
+        if not self.hook.client_config.endpoint_url:
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            url = folder_url(self.hook.region_name, bucket, key.rpartition("/")[0])
+            self.show_link(context, BedrockRftArtifactsLink, url)
 
     def _report(self, run: EvaluationRun) -> None:
         mean = f"{run.mean.value:.4f} [{run.mean.low:.4f}, {run.mean.high:.4f}]" if run.mean else "too few samples"
@@ -76,7 +98,7 @@ class EvaluatingOperator(BedrockRftOperator):
         )
 
 
-class BedrockRftEvaluateModelOperator(ShowsLinks, EvaluatingOperator):
+class BedrockRftEvaluateModelOperator(EvaluatingOperator):
     """Ask a model for completions of held-out records, and have the deployed grader score them.
 
     Answers and scores are stored below ``artifacts_uri`` as they come: a retry, on any worker, asks only for what is
@@ -130,9 +152,17 @@ class BedrockRftEvaluateModelOperator(ShowsLinks, EvaluatingOperator):
     def execute(self, context: Context) -> dict[str, object]:
         """Evaluate."""
         with failing_fast():
-            run = self.evaluate(self._chosen_model())
-        self._show_artifacts(context, run.uri)
+            run = replace(self.evaluate(self._chosen_model()), chosen_on=self._chosen_on())
+        self.show_artifacts(context, run.uri)
+        self.record(context, lambda: stages.of_evaluation(run, self.dataset))
         return to_xcom(run)
+
+    def _chosen_on(self) -> tuple[str, ...]:
+        """The evaluations behind a checkpoint's choice; the gate refuses a test on any of their prompts."""
+        from airflow_provider_bedrock_rft.core.checkpoint.selection import CheckpointChoice
+
+        is_choice = isinstance(self.model, Mapping) and self.model.get("kind") == "rft.checkpoint_choice"
+        return payload_of(self.model, "model", CheckpointChoice).chosen_on if is_choice else ()
 
     def _chosen_model(self) -> str:
         if self.champion_of:
@@ -144,12 +174,6 @@ class BedrockRftEvaluateModelOperator(ShowsLinks, EvaluatingOperator):
                 self.log.info("The champion of %s is %s.", self.champion_of, champion.model)
                 return champion.model
         return text_of(self.model, "model", MODEL)
-
-    def _show_artifacts(self, context: Context, uri: str) -> None:
-        if not self.hook.client_config.endpoint_url:
-            bucket, _, key = uri.removeprefix("s3://").partition("/")
-            url = folder_url(self.hook.region_name, bucket, key.rpartition("/")[0])
-            self.show_link(context, BedrockRftArtifactsLink, url)
 
 
 class BedrockRftCompareModelsOperator(BedrockRftOperator):

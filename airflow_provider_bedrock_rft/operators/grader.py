@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_bedrock_rft.hooks import stages
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import text_of, whole_number
@@ -44,6 +45,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         python_version: Of the Lambda runtime, such as ``3.12``.
         preflight: Dataset (local path or ``s3://`` URI) whose first records the deployed version grades before this
             task succeeds.
+        artifacts_uri: Where the manifest of the deployment is written; none without it.
         kwargs: As for every operator of this package.
     """
 
@@ -57,6 +59,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         "environment",
         "layers",
         "preflight",
+        "artifacts_uri",
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
@@ -76,6 +79,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         alias: str = "live",
         python_version: str | None = None,
         preflight: Text | None = None,
+        artifacts_uri: Text | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,6 +94,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         self.alias = alias
         self.python_version = python_version
         self.preflight = preflight
+        self.artifacts_uri = artifacts_uri
 
     def execute(self, context: Context) -> dict[str, object]:
         """Package, deploy, try."""
@@ -102,6 +107,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
             self._report(context, deployed)
             if self.preflight:
                 self._try(deployed.arn, text_of(self.preflight, "preflight", {}))
+        self.record(context, lambda: stages.of_grader(deployed, self.source))
         return to_xcom(deployed)
 
     def _package(self) -> GraderPackage:

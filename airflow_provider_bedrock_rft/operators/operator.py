@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask
+from airflow_provider_bedrock_rft.hooks.lineage import manifest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Context
+
+    from airflow_provider_bedrock_rft.hooks.inputs import Text
+    from airflow_provider_bedrock_rft.hooks.lineage import StageFacts
 
 
 class BedrockRftOperator(ConnectedTask, BaseOperator):
@@ -19,6 +28,8 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
     """
 
     ui_color = "#e7ecff"
+    artifacts_uri: Text | None = None
+    pipeline: str = ""
 
     def __init__(
         self, *, aws_conn_id: str | None = "aws_default", region_name: str | None = None, **kwargs: Any
@@ -26,3 +37,16 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
         super().__init__(**kwargs)
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
+
+    def record(self, context: Context, describe: Callable[[], StageFacts]) -> None:
+        """Write the stage's manifest below ``artifacts_uri``, where there is one; never fails the task."""
+        place = self.artifacts_uri
+        if not isinstance(place, str) or not place.startswith("s3://"):
+            return
+        try:
+            from airflow_provider_bedrock_rft.core.steps.lineage import write_manifest
+
+            manifest = manifest_of(describe(), context, pipeline=self.pipeline, now=self.clock.now())
+            write_manifest(self.hook.objects, manifest, artifacts_uri=place)
+        except Exception as error:  # noqa: BLE001 -- the work is done and paid for; its record must not undo it
+            self.log.warning("This task's lineage manifest could not be written: %s", error)

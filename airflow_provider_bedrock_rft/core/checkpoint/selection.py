@@ -50,12 +50,14 @@ class CheckpointChoice:
         rule: By which rule.
         reason: One sentence for the log.
         n_considered: Checkpoints that were in the running.
+        chosen_on: URIs of the evaluations it was chosen by: a test on any of their prompts would flatter it.
     """
 
     checkpoint: Checkpoint
     rule: SelectionRule
     reason: str
     n_considered: int
+    chosen_on: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import fingerprint, payload
+from airflow_provider_bedrock_rft.core.errors import InvalidScores
 from airflow_provider_bedrock_rft.core.evaluation import interval
 from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate, TooFewSamples
 from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
@@ -81,6 +82,7 @@ class EvaluationRun:
         completion_tokens: Total.
         median_latency_ms: Median wall time of a request.
         scores: Per sample, where they are few; else empty, and ``uri`` has them.
+        chosen_on: URIs of the evaluations by which the model was chosen among a job's checkpoints.
     """
 
     model: str
@@ -97,6 +99,26 @@ class EvaluationRun:
     completion_tokens: int
     median_latency_ms: float
     scores: tuple[SampleScores, ...] = ()
+    chosen_on: tuple[str, ...] = ()
+
+
+def by_metric(completions: Sequence[ScoredCompletion], metric: str) -> tuple[ScoredCompletion, ...]:
+    """The completions with one of the grader's named numbers in place of the score; ungraded ones stay ungraded.
+
+    Raises:
+        InvalidScores: The grader does not report that number.
+    """
+    graded = [completion for completion in completions if completion.score is not None]
+    known = sorted({name for completion in graded for name in completion.metrics})
+    if any(metric not in completion.metrics for completion in graded):
+        raise InvalidScores(
+            f"The grader reports no metric {metric!r}.",
+            action=f"It reports {', '.join(known) or 'none'}; a grader returns Reward(value, components={{...}}).",
+        )
+    return tuple(
+        completion if completion.score is None else replace(completion, score=completion.metrics[metric])
+        for completion in completions
+    )
 
 
 def by_sample(completions: Sequence[ScoredCompletion]) -> tuple[SampleScores, ...]:

@@ -9,7 +9,13 @@ from airflow_provider_bedrock_rft.core.errors import InvalidGrader, InvalidInput
 from airflow_provider_bedrock_rft.core.evaluation.answer import prompt_fingerprint, read_lines
 from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
 from airflow_provider_bedrock_rft.core.evaluation.paired import compare as compare_scores
-from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun, ScoredCompletion, by_sample, summarize
+from airflow_provider_bedrock_rft.core.evaluation.run import (
+    EvaluationRun,
+    ScoredCompletion,
+    by_metric,
+    by_sample,
+    summarize,
+)
 from airflow_provider_bedrock_rft.core.evaluation.separation import refuse_overlap
 from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
 from airflow_provider_bedrock_rft.core.identifiers import LambdaArn
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
 
 _CANARY = 4
 """Samples answered and graded before the rest, so that a broken grader is found before the bill."""
+AUTO = "auto"
+TRUTH = "correct"
+"""The component by which a grader that gives partial credit says whether the answer is right."""
 
 
 def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
@@ -81,11 +90,13 @@ def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
 
 def load_completions(objects: ObjectStore, run: EvaluationRun) -> tuple[ScoredCompletion, ...]:
     """The scored completions of a run, texts included."""
-    return tuple(read_lines(ScoredCompletion, objects.get(run.uri), source=run.uri))
+    return _completions_at(objects, run.uri)
 
 
-def load_scores(objects: ObjectStore, run: EvaluationRun) -> tuple[SampleScores, ...]:
-    """The scores of a run, from the payload or from the object store."""
+def load_scores(objects: ObjectStore, run: EvaluationRun, *, metric: str = "") -> tuple[SampleScores, ...]:
+    """The scores of a run, from the payload or from the object store; or another number that the grader reports."""
+    if metric:
+        return by_sample(by_metric(load_completions(objects, run), metric))
     return run.scores or by_sample(load_completions(objects, run))
 
 
@@ -95,12 +106,15 @@ def compare_runs(
     candidate: EvaluationRun,
     *,
     chosen_on: Sequence[EvaluationRun] = (),
+    metric: str = "",
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two evaluations sample by sample.
+    """Compare two evaluations sample by sample, by their scores or by a ``metric`` reported beside them.
 
-    ``chosen_on`` are the evaluations by which the candidate's checkpoint was chosen: they must be of other prompts.
+    ``metric="auto"`` takes the component ``correct`` where the grader reports it for every completion, else the score:
+    credit for a format must not hide that nothing else was learnt. The evaluations by which the candidate's checkpoint
+    was chosen (``chosen_on``, and those that the candidate itself names) must be of other prompts.
 
     Raises:
         InvalidScores: They were graded by different graders, on different prompts, or on prompts the choice had seen.
@@ -115,10 +129,27 @@ def compare_runs(
             "The two evaluations are of different prompts: the test set was changed.",
             action="Evaluate both models on the same version of the test set.",
         )
-    left, right = load_scores(objects, baseline), load_scores(objects, candidate)
+    metric = _metric_for(objects, (baseline, candidate)) if metric == AUTO else metric
+    left, right = load_scores(objects, baseline, metric=metric), load_scores(objects, candidate, metric=metric)
     for run in chosen_on:
         refuse_overlap(load_scores(objects, run), right)
+    for uri in candidate.chosen_on:
+        refuse_overlap(by_sample(_completions_at(objects, uri)), right)
     return compare_scores(left, right, confidence=confidence, seed=seed)
+
+
+def metrics_of(objects: ObjectStore, runs: Sequence[EvaluationRun]) -> tuple[str, ...]:
+    """The numbers that the grader reports for every graded completion of these runs, sorted."""
+    graded = [one.metrics for run in runs for one in load_completions(objects, run) if one.score is not None]
+    return tuple(sorted(set.intersection(*map(set, graded)))) if graded else ()
+
+
+def _metric_for(objects: ObjectStore, runs: Sequence[EvaluationRun]) -> str:
+    return TRUTH if TRUTH in metrics_of(objects, runs) else ""
+
+
+def _completions_at(objects: ObjectStore, uri: str) -> tuple[ScoredCompletion, ...]:
+    return tuple(read_lines(ScoredCompletion, objects.get(uri), source=uri))
 
 
 def _refuse_doubled(records: Sequence[Record]) -> None:

@@ -25,11 +25,12 @@ Text = Annotated[str, Query(max_length=250)]
 Points = Annotated[int, Query(ge=10, le=5_000)]
 State = Annotated[str, Query(pattern="^(|queued|running|success|failed|none)$")]
 Sort = Annotated[str, Query(pattern="^(recent|name)$")]
+Outcome = Annotated[str, Query(pattern="^(all|losses|wins|ties)$")]
 
 
 def build_app(pages: Pages | None = None) -> FastAPI:
     """The application; tests bring their own services."""
-    pages = pages or Pages(AirflowMetadata(), Remote(Cache(CLOCK)), CLOCK)
+    pages = pages or Pages(AirflowMetadata(), Remote(Cache(CLOCK), Cache(CLOCK, max_entries=6, n_workers=2)), CLOCK)
     app = FastAPI(title="Bedrock RFT", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(_lists(pages))
     app.include_router(_details(pages))
@@ -79,6 +80,24 @@ def _details(pages: Pages) -> APIRouter:
     @router.get("/curve")
     def curve(dag_id: str, run_id: Text, task_id: Text, job_id: Text = "", points: Points = 600) -> Response:
         return _json(pages.curve(dag_id, run_id, task_id, job_id, max_points=points))
+
+    @router.get("/comparison")
+    def comparison(dag_id: str, run_id: Text) -> Response:
+        return _json(pages.comparison(dag_id, run_id))
+
+    @router.get("/details")
+    def details(dag_id: str, run_id: Text) -> Response:
+        return _json(pages.details(dag_id, run_id))
+
+    @router.get("/samples")
+    def samples(
+        dag_id: str, run_id: Text, outcome: Outcome = "all", search: Text = "", offset: Offset = 0, limit: Limit = 10
+    ) -> Response:
+        return _json(pages.samples(dag_id, run_id, outcome=outcome, search=search, offset=offset, limit=limit))
+
+    @router.get("/lineage")
+    def lineage(dag_id: str, run_id: Text) -> Response:
+        return _json(pages.lineage(dag_id, run_id))
 
     return router
 

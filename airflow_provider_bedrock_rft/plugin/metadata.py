@@ -81,6 +81,12 @@ class AirflowMetadata:
         found = _runs(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
         return found[0] if found else None
 
+    def run_before(self, run: Run) -> Run | None:
+        """The run of the same DAG that was created before it."""
+        earlier = select(DagRun).where(DagRun.dag_id == run.dag_id, DagRun.id < run.number)
+        found = _runs(earlier.order_by(DagRun.id.desc()).limit(1))
+        return found[0] if found else None
+
     def task_runs(self, run: Run) -> tuple[TaskRun, ...]:
         """The task instances of a run."""
         ti = TaskInstance

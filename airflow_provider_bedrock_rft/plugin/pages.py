@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.errors import RftError
+from airflow_provider_bedrock_rft.core.errors import RftError, TransientServiceError
 from airflow_provider_bedrock_rft.plugin.facts import Note
 from airflow_provider_bedrock_rft.plugin.remote import Place
+from airflow_provider_bedrock_rft.plugin.views.comparison import ComparisonView, DetailsView, comparison_view
 from airflow_provider_bedrock_rft.plugin.views.curve import CurveView, curve_view
+from airflow_provider_bedrock_rft.plugin.views.lineage import LineageView, lineage_view, name_of
 from airflow_provider_bedrock_rft.plugin.views.overview import Page, PipelineLine, champion_in, chosen, run_lines
 from airflow_provider_bedrock_rft.plugin.views.run import RunView, jobs_in, run_view
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
-    from airflow_provider_bedrock_rft.plugin.facts import Pipeline, Run
+    from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry
+    from airflow_provider_bedrock_rft.plugin.facts import Output, Pipeline, Run
     from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
-    from airflow_provider_bedrock_rft.plugin.remote import Remote
+    from airflow_provider_bedrock_rft.plugin.remote import Judged, Remote
+    from airflow_provider_bedrock_rft.plugin.views.comparison import Pair
 
 RUNS_SHOWN = 20
 """Runs of a pipeline in the overview."""
@@ -25,9 +29,17 @@ RUNS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """A view that could not be had, and why."""
+    """A view that could not be had, and why; one that is ``temporary`` is worth asking for again."""
 
     notes: Sequence[Note]
+    temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplePage(Page):
+    """A page of samples, and what could not be read about them."""
+
+    notes: Sequence[Note] = ()
 
 
 class Pages:
@@ -86,6 +98,74 @@ class Pages:
         now = self._clock.now()
         return curve_view(report.job, report.curve, report.checkpoints, now=now, max_points=max_points)
 
+    def comparison(self, dag_id: str, run_id: str) -> ComparisonView | None:
+        """What the run's payloads say about its candidate."""
+        found = self._find(dag_id, run_id)
+        return self._compared(*found)[0] if found else None
+
+    def details(self, dag_id: str, run_id: str) -> DetailsView | Trouble | None:
+        """What the scored completions say about the candidate."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        judged = self._judged(*found)
+        if isinstance(judged, Trouble):
+            return judged
+        return judged.details or Trouble(notes=judged.notes)
+
+    def samples(
+        self, dag_id: str, run_id: str, *, outcome: str, search: str, offset: int, limit: int
+    ) -> SamplePage | Trouble | None:
+        """A page of the samples, side by side."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        judged = self._judged(*found)
+        if isinstance(judged, Trouble):
+            return judged
+        items, total = judged.samples.page(outcome, search, offset=offset, limit=limit)
+        return SamplePage(items=items, total=total, offset=offset, limit=limit, notes=judged.notes)
+
+    def lineage(self, dag_id: str, run_id: str) -> LineageView | None:
+        """What the run was made from, what changed since the run before, and who was champion when."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        pipeline, run = found
+        before = self._metadata.run_before(run)
+        outputs = self._metadata.outputs([run], pipeline.task_ids())
+        earlier = self._metadata.outputs([before], pipeline.task_ids()) if before else ()
+        history, notes = self._history(pipeline, run, outputs)
+        return lineage_view(outputs, earlier, before.run_id if before else "", history, notes)
+
+    def _history(
+        self, pipeline: Pipeline, run: Run, outputs: Sequence[Output]
+    ) -> tuple[Sequence[ChampionEntry], Sequence[Note]]:
+        telling = pipeline.task_ids("promotion", "decision")
+        if not telling:
+            return (), ()
+        try:
+            place = self._place(pipeline, run, telling[0], -1)
+            return self._remote.history(place, name_of(outputs, pipeline.dag_id)), ()
+        except RftError as error:
+            return (), trouble(error, "The champion's history cannot be shown").notes
+
+    def _compared(self, pipeline: Pipeline, run: Run) -> tuple[ComparisonView, Pair | None]:
+        return comparison_view(self._metadata.outputs([run], pipeline.task_ids()))
+
+    def _judged(self, pipeline: Pipeline, run: Run) -> Judged | Trouble:
+        view, pair = self._compared(pipeline, run)
+        if pair is None:
+            text = "The two evaluations of the decision are not both among this run's outputs."
+            return Trouble(notes=(Note(severity="info", text=text), *view.notes))
+        fields = self._metadata.rendered(run, pair.task_id, pair.map_index)
+        confidence = view.gate.difference.confidence if view.gate and view.gate.difference else 0.95
+        try:
+            place = self._place(pipeline, run, pair.task_id, pair.map_index)
+            return self._remote.judged(place, pair, _text(fields.get("dataset")) or "", confidence=confidence)
+        except RftError as error:
+            return trouble(error, "The samples cannot be shown")
+
     def _find(self, dag_id: str, run_id: str) -> tuple[Pipeline, Run] | None:
         pipeline, run = self._metadata.pipeline(dag_id), self._metadata.run(dag_id, run_id)
         return (pipeline, run) if pipeline and run else None
@@ -115,7 +195,8 @@ class Pages:
 
 def trouble(error: RftError, what: str) -> Trouble:
     """What the page says instead of a view."""
-    return Trouble(notes=(Note(severity="error", text=f"{what}: {error.message}", action=error.action),))
+    note = Note(severity="error", text=f"{what}: {error.message}", action=error.action)
+    return Trouble(notes=(note,), temporary=isinstance(error, TransientServiceError))
 
 
 def _text(value: object) -> str | None:

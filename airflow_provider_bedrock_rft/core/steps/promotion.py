@@ -151,21 +151,21 @@ def rollback(
     return _move(parameters, registry, rollback_id, following)
 
 
-def champion_of(parameters: ParameterStore, *, registry: Registry) -> ChampionEntry | None:
-    """The champion, ``None`` before the first promotion; finishes a move that was interrupted."""
+def champion_of(parameters: ParameterStore, *, registry: Registry, repairs: bool = True) -> ChampionEntry | None:
+    """The champion, ``None`` before the first promotion; finishes a move that was interrupted, if it ``repairs``."""
     alias = parameters.get(registry.champion)
     at_alias = _parse(alias.value, registry.champion) if alias else None
     newest = at_alias
     while found := _entry(parameters, registry, (newest.number if newest else 0) + 1):
         newest = found
-    if newest is not None and newest != at_alias:
+    if repairs and newest is not None and newest != at_alias:
         parameters.put(registry.champion, to_value(newest))
     return newest
 
 
-def history_of(parameters: ParameterStore, *, registry: Registry) -> Iterator[ChampionEntry]:
-    """Every change of champion, newest first."""
-    champion = champion_of(parameters, registry=registry)
+def history_of(parameters: ParameterStore, *, registry: Registry, repairs: bool = True) -> Iterator[ChampionEntry]:
+    """Every change of champion, newest first; ``repairs`` as for :func:`champion_of`."""
+    champion = champion_of(parameters, registry=registry, repairs=repairs)
     for number in range(champion.number if champion else 0, 0, -1):
         if entry := _entry(parameters, registry, number):
             yield entry

@@ -179,11 +179,12 @@ export function Sparkline({ points, label, width = 132, height = 30 }) {
   const x = (at) => 4 + (at / Math.max(1, points.length - 1)) * (width - 8);
   const y = (value) => height - 5 - ((value - low) / (high - low || 1)) * (height - 10);
   const [lastAt, lastValue] = known[known.length - 1];
-  return h(
+  const line = h(
     "svg",
     { width, height, role: "img", className: "rft-spark", "aria-label": `${label}: ${values.map((value) => number(value)).join(", ")}` },
     h("polyline", { className: "rft-line rft-line-0", points: known.map(([at, value]) => `${x(at)},${y(value)}`).join(" ") }),
     h("circle", { className: "rft-dot", cx: x(lastAt), cy: y(lastValue), r: 3 }),
     h("title", null, `${label}: ${values.map((value) => number(value)).join(", ")}`),
   );
+  return h("span", { className: "rft-sparkline" }, line, h("span", { className: "rft-number" }, number(lastValue)));
 }

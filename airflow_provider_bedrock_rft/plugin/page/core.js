@@ -40,6 +40,9 @@ export function useView(path, seconds = () => 0) {
   return state.path === path ? state : { path, view: null, error: "" };
 }
 
+/** Ask again soon for what could not be had for a moment. */
+export const again = (view) => (view.temporary ? 5 : 0);
+
 async function read(path, signal) {
   let reply;
   try {

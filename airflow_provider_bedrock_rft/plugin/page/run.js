@@ -1,12 +1,12 @@
 // One run: its stages, and the curves of its jobs while they train.
 import { LineChart } from "./chart.js";
 import {
-  Badge, Empty, Facts, HostLink, Notes, Time, Waiting, dagPath, duration, h, query, toTask, useEffect, useMemo, useState,
+  Badge, again, Empty, Facts, HostLink, Notes, Time, Waiting, dagPath, duration, h, query, toTask, useEffect, useMemo, useState,
   useView,
 } from "./core.js";
 
 const BESIDE = ["entropy", "gradient_norm", "response_length"];
-const IN_REWARD = ["reward", "reward_min", "reward_max", "held_out_reward"];
+const IN_REWARD = ["reward", "reward_trend", "reward_min", "reward_max", "held_out_reward"];
 
 export function RunPage({ dagId, runId, view, error, taskId }) {
   const jobs = view.jobs.filter((job) => !taskId || job.task_id === taskId);
@@ -64,7 +64,7 @@ function Stages({ dagId, runId, stages, taskId }) {
 
 function JobPanel({ dagId, runId, job }) {
   const path = `${dagPath(dagId)}/curve?${query({ run_id: runId, task_id: job.task_id, job_id: job.job_id })}`;
-  const { view, error } = useView(path, (found) => (found.is_running ? 3 : 0));
+  const { view, error } = useView(path, (found) => (found.is_running ? 3 : again(found)));
   if (!view) return error ? h(Notes, { error }) : h(Waiting, { what: `job ${job.job_id}` });
   if (!view.series) return h(Notes, { notes: view.notes, error });
   return h(
@@ -126,7 +126,7 @@ function Curves({ view }) {
     zoom ? h("button", { type: "button", onClick: () => setZoom(null) }, `Steps ${zoom[0]}–${zoom[1]}: show all`) : null,
     h(LineChart, {
       title: low && high ? "Reward, with the lowest and highest of each step" : "Reward",
-      series: [found.reward, found.held_out_reward].filter(Boolean),
+      series: [found.reward, found.reward_trend, found.held_out_reward].filter(Boolean),
       band: low && high ? { low, high } : null,
       marks,
       height: 260,

@@ -3,7 +3,7 @@ const CSS = `
 .rft-page {
   --rft-fg: var(--chakra-colors-fg, #18181b); --rft-muted: var(--chakra-colors-fg-muted, #52525b);
   --rft-bg: var(--chakra-colors-bg, #fff); --rft-raised: var(--chakra-colors-bg-subtle, #f7f7f8);
-  --rft-border: var(--chakra-colors-border, #d4d4d8); --rft-accent: var(--chakra-colors-blue-solid, #2563eb);
+  --rft-border: var(--chakra-colors-border, #d4d4d8); --rft-accent: var(--chakra-colors-blue-focus-ring, #2563eb);
   --rft-good: var(--chakra-colors-green-solid, #16a34a); --rft-bad: var(--chakra-colors-red-solid, #dc2626);
   --rft-wait: var(--chakra-colors-orange-solid, #ea580c);
   --rft-good-fg: var(--chakra-colors-green-fg, #166534); --rft-bad-fg: var(--chakra-colors-red-fg, #991b1b);
@@ -47,15 +47,16 @@ const CSS = `
 .rft-badge.rft-wait { color: var(--rft-wait-fg); } .rft-badge.rft-live { color: var(--rft-live-fg); }
 .rft-notes { list-style: none; margin: 8px 0; padding: 0; }
 .rft-note { margin: 6px 0; padding: 8px 12px; border-radius: 6px; background: var(--rft-raised); border-left: 4px solid var(--rft-border); overflow-wrap: anywhere; }
-.rft-note.rft-bad { border-left-color: var(--rft-bad); } .rft-note.rft-wait { border-left-color: var(--rft-wait); }
+.rft-note.rft-good { border-left-color: var(--rft-good); } .rft-note.rft-bad { border-left-color: var(--rft-bad); } .rft-note.rft-wait { border-left-color: var(--rft-wait); }
 .rft-facts { display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 6px 0 10px; }
 .rft-facts dt { color: var(--rft-muted); font-size: 12px; } .rft-facts dd { margin: 0; }
 .rft-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
 .rft-card { border: 1px solid var(--rft-border); border-radius: 8px; padding: 12px 16px; min-width: 0; }
 .rft-card h2 { margin-top: 0; font-size: 14px; color: var(--rft-muted); }
 .rft-model { max-width: 300px; overflow-wrap: anywhere; }
-.rft-dots { display: inline-flex; gap: 3px; }
-.rft-run { display: block; width: 10px; height: 22px; border-radius: 3px; background: var(--rft-border); }
+.rft-sparkline { display: inline-flex; align-items: center; gap: 8px; }
+.rft-dots { display: inline-flex; gap: 3px; padding-top: 2px; }
+.rft-run { display: block; width: 9px; height: 18px; border-radius: 3px; background: var(--rft-border); }
 .rft-state-success { background: var(--rft-good); } .rft-state-failed, .rft-state-upstream_failed { background: var(--rft-bad); }
 .rft-state-running, .rft-state-deferred { background: var(--rft-accent); } .rft-state-skipped { background: var(--rft-border); }
 .rft-state-queued, .rft-state-up_for_retry { background: var(--rft-wait); }
@@ -78,7 +79,8 @@ const CSS = `
 .rft-swatch { display: inline-block; width: 14px; height: 3px; margin-right: 6px; vertical-align: middle; background: var(--rft-accent); }
 .rft-swatch.rft-line-1 { background: var(--rft-wait); }
 .rft-line { fill: none; stroke: var(--rft-accent); stroke-width: 1.8; stroke-linejoin: round; }
-polyline.rft-line-1 { stroke: var(--rft-wait); }
+polyline.rft-line-1 { stroke: var(--rft-wait); stroke-width: 2.4; } polyline.rft-line-2 { stroke: var(--rft-good); }
+.rft-swatch.rft-line-2 { background: var(--rft-good); }
 .rft-dot { fill: var(--rft-accent); }
 .rft-band { fill: var(--rft-accent); opacity: .13; }
 .rft-grid { stroke: var(--rft-border); stroke-width: 1; opacity: .7; }
@@ -87,6 +89,31 @@ polyline.rft-line-1 { stroke: var(--rft-wait); }
 .rft-mark-error line { stroke: var(--rft-bad); stroke-dasharray: none; } .rft-mark-error circle { fill: var(--rft-bad); }
 .rft-mark-warning line { stroke: var(--rft-wait); } .rft-mark-warning circle { fill: var(--rft-wait); }
 .rft-cursor line { stroke: var(--rft-fg); opacity: .5; } .rft-cursor circle { fill: var(--rft-bg); stroke: var(--rft-fg); stroke-width: 1.5; }
+.rft-verdict h2 { margin-top: 2px; } .rft-verdict ul { margin: 4px 0 8px; padding-left: 20px; list-style: disc; }
+.rft-sides { max-width: 900px; margin-top: 14px; }
+.rft-forest { margin: 18px 0 6px; } .rft-page .rft-forest svg { width: 100%; max-width: 1000px; cursor: default; }
+.rft-forest text { font-size: 13px; fill: var(--rft-fg); } .rft-forest text.rft-tick, .rft-forest .rft-tick { font-size: 11px; fill: var(--rft-muted); }
+.rft-zero { stroke: var(--rft-fg); stroke-width: 1; }
+.rft-interval line { stroke: var(--rft-muted); stroke-width: 2; } .rft-interval rect { fill: var(--rft-muted); }
+.rft-interval.rft-good line { stroke: var(--rft-good); } .rft-interval.rft-good rect { fill: var(--rft-good); }
+.rft-interval.rft-bad line { stroke: var(--rft-bad); } .rft-interval.rft-bad rect { fill: var(--rft-bad); }
+.rft-outcomes { margin: 14px 0; max-width: 900px; }
+.rft-bar { display: flex; gap: 2px; height: 12px; border-radius: 6px; overflow: hidden; margin-top: 5px; }
+.rft-bar i { min-width: 2px; } .rft-part-good { background: var(--rft-good); } .rft-part-bad { background: var(--rft-bad); } .rft-part-plain { background: var(--rft-border); }
+.rft-sample { border: 1px solid var(--rft-border); border-radius: 8px; padding: 10px 14px; margin: 10px 0; }
+.rft-sample header { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: baseline; }
+.rft-good-text { color: var(--rft-good-fg); } .rft-bad-text { color: var(--rft-bad-fg); }
+.rft-page pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 12px; white-space: pre-wrap; overflow-wrap: anywhere;
+  max-height: 320px; overflow: auto; margin: 6px 0; padding: 8px 10px; border-radius: 6px; background: var(--rft-raised); }
+.rft-page pre.rft-prompt { border-left: 3px solid var(--rft-border); background: none; }
+.rft-reference { color: var(--rft-fg); overflow-wrap: anywhere; }
+.rft-two { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 4px 18px; } .rft-two > div { min-width: 0; }
+.rft-page del, .rft-page ins { text-decoration: none; border-radius: 3px; }
+.rft-page del { background: color-mix(in srgb, var(--rft-bad) 22%, transparent); } .rft-page ins { background: color-mix(in srgb, var(--rft-good) 22%, transparent); }
+.rft-steps { list-style: none; margin: 0; padding: 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); gap: 12px; }
+.rft-steps h3 { margin: 0 0 6px; } .rft-steps dl { margin: 0; } .rft-steps dl div { display: grid; grid-template-columns: 110px 1fr; gap: 8px; }
+.rft-steps dt { color: var(--rft-muted); font-size: 12px; overflow-wrap: anywhere; } .rft-steps dd { margin: 0; min-width: 0; }
+.rft-stages .rft-badge { justify-self: start; }
 .rft-drag { fill: var(--rft-accent); opacity: .15; }
 @media (max-width: 720px) {
   .rft-stages li { grid-template-columns: 1fr auto auto; } .rft-track, .rft-gist { grid-column: 1 / -1; }

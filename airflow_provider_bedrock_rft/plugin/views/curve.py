@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.errors import RftError
+from airflow_provider_bedrock_rft.core.job.curve import smoothed
 from airflow_provider_bedrock_rft.core.job.diagnosis import Observation, diagnose
 from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.plugin.facts import Note
@@ -114,7 +115,7 @@ def curve_view(
         started_at=job.created_at,
         ended_at=job.finished_at,
         hyperparameters={name: str(value) for name, value in job.hyperparameters.items()},
-        series=tuple(_series(curve, name, max_points) for name in _metrics(curve)),
+        series=(*_trend(curve, max_points), *(_series(curve, name, max_points) for name in _metrics(curve))),
         checkpoints=tuple(_checkpoint(one) for one in sorted(checkpoints, key=lambda one: one.step)),
         findings=tuple(
             Mark(step=one.step, kind=one.severity.value, title=one.code.value, text=one.message, action=one.action)
@@ -164,6 +165,21 @@ def _series(curve: Curve, name: str, max_points: int) -> Series:
         if (value := point.values.get(name)) is not None and abs(value) < float("inf")
     )
     return Series(name=name, label=LABELS.get(name, name), points=thinned(points, max_points), n_steps=len(points))
+
+
+def _trend(curve: Curve, max_points: int) -> tuple[Series, ...]:
+    """The mean reward of neighbouring steps: single steps are noisy, for a step sees few prompts."""
+    rewards = curve.series("reward")
+    window = max(5, len(rewards) // 15)
+    means = smoothed(rewards, window)
+    if len(means) < window:
+        return ()
+    points = tuple(zip(curve.steps_of("reward")[window - 1 :], means, strict=True))
+    return (
+        Series(
+            name="reward_trend", label=f"Mean of {window} steps", points=thinned(points, max_points), n_steps=len(means)
+        ),
+    )
 
 
 def _checkpoint(one: Checkpoint) -> Mark:

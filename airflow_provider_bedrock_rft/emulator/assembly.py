@@ -14,6 +14,10 @@ import uvicorn
 
 from airflow_provider_bedrock_rft.emulator.answering import LocalAnswerer
 from airflow_provider_bedrock_rft.emulator.auth import Authenticator, KeyRing
+from airflow_provider_bedrock_rft.emulator.bedrock.assembling import Foundations, make_native
+from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
+from airflow_provider_bedrock_rft.emulator.bedrock.job_creation import PLANE as NATIVE
+from airflow_provider_bedrock_rft.emulator.bedrock.listener import NativeListener
 from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
 from airflow_provider_bedrock_rft.emulator.control import Control
 from airflow_provider_bedrock_rft.emulator.faults import Faults
@@ -28,7 +32,7 @@ from airflow_provider_bedrock_rft.emulator.mantle.models import Models
 from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
 from airflow_provider_bedrock_rft.emulator.mantle.responses import Responses
 from airflow_provider_bedrock_rft.emulator.mounting import make_plane
-from airflow_provider_bedrock_rft.emulator.server import Door, Scope
+from airflow_provider_bedrock_rft.emulator.server import Door, Planes, Scope
 from airflow_provider_bedrock_rft.emulator.store import Store
 from airflow_provider_bedrock_rft.emulator.training.engine import Engine, TrainingEngine
 
@@ -62,6 +66,7 @@ async def run(settings: Settings, listener: socket.socket, url: str, announce: C
             if emulator.aws.has_state:
                 await opening
             emulator.engine.resume()
+            emulator.native.work.resume()
             emulator.answerer.warm_up()
             noting = asyncio.create_task(emulator.note_time())
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,28 +91,49 @@ class Emulator:
         authenticator = Authenticator(KeyRing(settings.accounts))
         self.aws = make_plane(folder, authenticator, url=url, now=self.clock.now, seed=settings.seed)
         functions = LambdaFunctions(self.aws)
-        self.engine = TrainingEngine(
-            Engine(
+        book = JobBook(self.store, self.clock)
+        listener = NativeListener(book, self.clock)
+        self.engine = self._engine(settings, functions, listener)
+        control = Control(settings, self.clock, self._faults, self.engine)
+        self.native = make_native(
+            Foundations(
                 store=self.store,
-                functions=functions,
                 clock=self.clock,
-                disturbances=self._faults,
+                engine=self.engine,
+                aws=self.aws,
+                book=book,
+                listener=listener,
+                settings=lambda: control.training,
                 folder=folder,
-                listeners={PLANE: MantleListener(self.store, self.clock)},
-                slots=settings.training.slots,
-                worker_command=settings.worker_command,
+                seed=settings.seed,
             )
         )
-        control = Control(settings, self.clock, self._faults, self.engine)
         self.door = Door(
-            mantle=self._mantle(settings, control, functions),
-            aws=self.aws,
-            control=control,
+            planes=Planes(
+                mantle=self._mantle(settings, control, functions),
+                native=self.native.plane,
+                aws=self.aws,
+                control=control,
+            ),
             faults=self._faults,
             authenticator=authenticator,
             clock=self.clock,
             abort=self.connections.abort,
             max_body_bytes=settings.max_upload_bytes,
+        )
+
+    def _engine(self, settings: Settings, functions: LambdaFunctions, native: NativeListener) -> TrainingEngine:
+        return TrainingEngine(
+            Engine(
+                store=self.store,
+                functions=functions,
+                clock=self.clock,
+                disturbances=self._faults,
+                folder=settings.data_dir,
+                listeners={PLANE: MantleListener(self.store, self.clock), NATIVE: native},
+                slots=settings.training.slots,
+                worker_command=settings.worker_command,
+            )
         )
 
     def _mantle(self, settings: Settings, control: Control, functions: LambdaFunctions) -> MantlePlane:
@@ -145,6 +171,7 @@ class Emulator:
 
     async def close(self) -> None:
         """Stop everything; jobs go on when the folder is opened again."""
+        await self.native.work.close()
         await self.engine.close()
         await self.aws.close()
         self.answerer.close()

@@ -28,6 +28,7 @@ class Request:
     account: str
     region: str
     id: str
+    principal: str = ""
     stale_seconds: float = 0.0
 
     @property
@@ -48,9 +49,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamReply:
-    """Server-sent events, each already framed."""
+    """Events, each already framed: server-sent ones unless a content type says otherwise."""
 
     chunks: AsyncIterator[bytes]
+    content_type: str = "text/event-stream"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def reply(document: object, status: int = 200) -> Reply:

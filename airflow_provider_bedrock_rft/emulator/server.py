@@ -8,18 +8,21 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from airflow_provider_bedrock_rft.emulator.auth import Authenticator, AuthError, Caller
+from airflow_provider_bedrock_rft.emulator.bedrock.errors import error_reply as native_error
+from airflow_provider_bedrock_rft.emulator.bedrock.plane import NativePlane
 from airflow_provider_bedrock_rft.emulator.control import PREFIX, Control
 from airflow_provider_bedrock_rft.emulator.exchange import NOT_FOUND, Reply, Request, StreamReply, reply
 from airflow_provider_bedrock_rft.emulator.faults import HEADER, Faults, InvalidFault, Rule
 from airflow_provider_bedrock_rft.emulator.mantle.errors import error_reply
+from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
-    from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
 
 LOGGER = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
@@ -41,24 +44,33 @@ class BodyTooLarge(Exception):
     """The request's body is larger than anything the service would take."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planes:
+    """Who answers, behind the door."""
+
+    mantle: MantlePlane
+    native: NativePlane
+    aws: App
+    control: Control
+
+
 class Door:
     """An ASGI application over all planes."""
 
     def __init__(
         self,
         *,
-        mantle: MantlePlane,
-        aws: App,
-        control: Control,
+        planes: Planes,
         faults: Faults,
         authenticator: Authenticator,
         clock: EmulatorClock,
         abort: Abort,
         max_body_bytes: int,
     ) -> None:
-        self._mantle = mantle
-        self._aws = aws
-        self._control = control
+        self._mantle = planes.mantle
+        self._native = planes.native
+        self._aws = planes.aws
+        self._control = planes.control
         self._faults = faults
         self._authenticator = authenticator
         self._clock = clock
@@ -109,7 +121,7 @@ class Door:
             return
         if fault.status is not None:
             await read_body(receive, self._max_body_bytes)
-            await _send(send, injected(fault, _service(headers)), request_id)
+            await _send(send, injected(fault, scope["path"]), request_id)
             return
         if fault.reset == "after":
             await self._serve(scope, headers, receive, _swallow, request_id)
@@ -151,7 +163,7 @@ class Door:
         elif path.startswith(_OPENAI_CONTROL):
             await _send(send, NOT_FOUND, request_id)
         elif service is not None or headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
-            await _send(send, not_there(scope["method"], path), request_id)
+            await self._serve_native(scope, headers, receive, send, request_id)
         else:
             await self._aws(scope, receive, _identified(send, request_id))
 
@@ -165,13 +177,42 @@ class Door:
         stale_seconds: float,
     ) -> None:
         try:
-            body = await read_body(receive, self._max_body_bytes)
-            caller = self._caller(scope, headers, body)
+            request = await self._request(scope, headers, receive, request_id, stale_seconds)
         except AuthError as error:
             kind = _KINDS.get(error.status, "invalid_request_error")
             await _send(send, error_reply(error.message, status=error.status, code=error.code, kind=kind), request_id)
             return
-        request = Request(
+        await _send(send, await self._handled(request), request_id)
+
+    async def _serve_native(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, request_id: str
+    ) -> None:
+        try:
+            request = await self._request(scope, headers, receive, request_id)
+        except AuthError as error:
+            code = "AccessDeniedException" if error.code.islower() else error.code
+            await _send(send, native_error(code, error.message, 403), request_id)
+            return
+        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        path = raw_path.decode("latin-1").partition("?")[0]
+        await _send(send, await self._native.handle(replace(request, path=path)), request_id)
+
+    async def _request(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        request_id: str,
+        stale_seconds: float = 0.0,
+    ) -> Request:
+        """The request with its body read and its sender known.
+
+        Raises:
+            AuthError: the sender is not known.
+        """
+        body = await read_body(receive, self._max_body_bytes)
+        caller = self._caller(scope, headers, body)
+        return Request(
             method=scope["method"],
             path=scope["path"],
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {},
@@ -179,10 +220,10 @@ class Door:
             body=body,
             account=caller.account,
             region=caller.region,
+            principal=caller.principal_arn,
             id=request_id,
             stale_seconds=stale_seconds,
         )
-        await _send(send, await self._handled(request), request_id)
 
     async def _handled(self, request: Request) -> Reply | StreamReply:
         try:
@@ -206,23 +247,17 @@ class Door:
         return caller
 
 
-def injected(fault: Rule, service: bytes | None) -> Reply:
+def injected(fault: Rule, path: str) -> Reply:
     """An injected error, in the words of the service that was asked."""
     status = fault.status or 500
     headers = tuple(fault.headers.items())
-    if service is None or service in _BEDROCK_SERVICES:
+    if path.startswith(("/v1/", "/openai/v1/")):
         kind = _KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
         answer = error_reply(fault.message, status=status, code=fault.code or None, kind=kind)
         return Reply(body=answer.body, status=status, headers=headers)
     code = fault.code or ("ThrottlingException" if status == 429 else "InternalServerException")
     body = reply({"__type": code, "message": fault.message}).body
     return Reply(body=body, status=status, headers=(*headers, ("x-amzn-errortype", code)))
-
-
-def not_there(method: str, path: str) -> Reply:
-    """An operation of Bedrock that is not emulated: never an empty success."""
-    answer = reply({"message": f"{method} {path} of Amazon Bedrock is not emulated."}, 501)
-    return Reply(body=answer.body, status=501, headers=(("x-amzn-errortype", "NotImplemented"),))
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
@@ -247,7 +282,8 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 async def _send(send: Send, answer: Reply | StreamReply, request_id: str) -> None:
     head = [(b"x-request-id", request_id.encode())]
     if isinstance(answer, StreamReply):
-        head += [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+        head += [(name.encode(), value.encode()) for name, value in answer.headers]
+        head += [(b"content-type", answer.content_type.encode()), (b"cache-control", b"no-cache")]
         await send({"type": "http.response.start", "status": 200, "headers": head})
         async for chunk in answer.chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi, refused_
 from airflow_provider_bedrock_rft.emulator.aws.logs import write_function_log
 from airflow_provider_bedrock_rft.emulator.aws.mounted import MountedAws, NotImplementedHere
 from airflow_provider_bedrock_rft.emulator.aws.operations import SERVICES, is_supported, name_of
+from airflow_provider_bedrock_rft.emulator.aws.service_role import ServiceRole, assume
 from airflow_provider_bedrock_rft.emulator.aws.wire import (
     AwsReply,
     AwsRequest,
@@ -139,6 +141,37 @@ class AwsPlane:
         """The newest version of an object, or None."""
         return objects.read_object(account, bucket, key)
 
+    def list_objects(self, account: str, bucket: str, prefix: str) -> list[str]:
+        """The keys of a bucket below a prefix."""
+        return objects.list_keys(account, bucket, prefix)
+
+    def has_bucket(self, account: str, bucket: str) -> bool:
+        """True when there is such a bucket."""
+        return objects.has_bucket(account, bucket)
+
+    def assume(self, role_arn: str, *, service: str, account: str, source_arn: str) -> ServiceRole:
+        """A user's role, assumed by a service.
+
+        Raises:
+            AccessRefused: it cannot be.
+        """
+        return assume(role_arn, service=service, account=account, source_arn=source_arn)
+
+    async def put_event(self, account: str, region: str, entry: Mapping[str, Any]) -> None:
+        """Put an entry of ``PutEvents`` on the default bus, whose rules deliver it to their targets."""
+        request = AwsRequest(
+            method="POST",
+            raw_path="/",
+            query="",
+            headers=(
+                ("host", f"events.{region}.amazonaws.com"),
+                ("content-type", "application/x-amz-json-1.1"),
+                ("x-amz-target", "AWSEvents.PutEvents"),
+            ),
+            body=json.dumps({"Entries": [entry]}).encode(),
+        )
+        await self._perform(request, _service_caller(account, region, "events"), "PutEvents")
+
     async def write_object(
         self, account: str, bucket: str, key: str, body: bytes, *, content_type: str = "application/octet-stream"
     ) -> None:
@@ -147,14 +180,7 @@ class AwsPlane:
         Raises:
             LookupError: There is no such bucket.
         """
-        caller = Caller(
-            account=account,
-            region="us-east-1",
-            access_key_id="EMULATOR",
-            principal_arn=f"arn:aws:iam::{account}:root",
-            service="s3",
-            user_id=account,
-        )
+        caller = _service_caller(account, "us-east-1", "s3")
         reply = await self._perform(objects.put_request(bucket, key, body, content_type), caller, "PutObject")
         if reply.status >= 400:
             raise LookupError(f"s3://{bucket}/{key} cannot be written: {reply.body.decode(errors='replace')}")
@@ -187,6 +213,18 @@ class AwsPlane:
     def _write_function_log(self, function: FunctionVersion, stream: str, lines: list[str]) -> None:
         now = self._now()
         self._thread.submit(write_function_log, function, stream, lines, now=now)
+
+
+def _service_caller(account: str, region: str, service: str) -> Caller:
+    """The emulator itself, at work for an account."""
+    return Caller(
+        account=account,
+        region=region,
+        access_key_id="EMULATOR",
+        principal_arn=f"arn:aws:iam::{account}:root",
+        service=service,
+        user_id=account,
+    )
 
 
 def _deliver(

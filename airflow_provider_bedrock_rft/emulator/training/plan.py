@@ -14,6 +14,8 @@ class TrainingPlan:
 
     ``function`` is the grader as the user named it: an unqualified ARN follows the function's code, a version does not.
     ``settings`` are those of the moment of submission, so that a restart with others changes nothing.
+    ``validation`` is a second dataset: if there is one, it is what is held out, and all of the first is trained on.
+    ``initial_weights`` names the blob to start from; empty, the shipped base.
     """
 
     job_id: str
@@ -28,6 +30,8 @@ class TrainingPlan:
     learning_rate_multiplier: float
     seed: int
     settings: TrainingSettings
+    validation: str = ""
+    initial_weights: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +52,16 @@ class Schedule:
         return step == self.total_steps or step % self.checkpoint_interval == 0
 
 
-def make_schedule(plan: TrainingPlan, n_records: int) -> Schedule:
-    """Hold records out, shuffle the rest anew in each epoch, and drop the last incomplete batch of each."""
+def make_schedule(plan: TrainingPlan, n_records: int, n_validation: int = 0) -> Schedule:
+    """Hold records out, shuffle the rest anew in each epoch, and drop the last incomplete batch of each.
+
+    Validation records follow the ``n_records`` of the training file in the numbering.
+    """
     settings = plan.settings
     order = list(range(n_records))
     Random(f"split-{plan.seed}").shuffle(order)
-    n_train = int((1 - settings.holdout_fraction) * n_records + 1e-9)
-    held_out = sorted(order[n_train:])[: settings.max_holdout_records]
+    n_train = n_records if n_validation else int((1 - settings.holdout_fraction) * n_records + 1e-9)
+    held_out = [*sorted(order[n_train:]), *range(n_records, n_records + n_validation)][: settings.max_holdout_records]
     return Schedule(
         batches=tuple(
             batch for epoch in range(plan.n_epochs) for batch in _epoch(plan, sorted(order[:n_train]), epoch)

@@ -82,7 +82,8 @@ class TrainingRun:
             changes += [DropBlob(name=name) for name in self._snapshot_names()]
         await self._around.store.commit(*changes)
         if phase.is_final:
-            await asyncio.to_thread(self._dataset().unlink, missing_ok=True)
+            for path in self._datasets():
+                await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def fail(self, failure: JobFailure) -> None:
         """End the job in failure."""
@@ -96,22 +97,23 @@ class TrainingRun:
     async def validate(self) -> None:
         """Read the file once; the job is queued when nothing is wrong with it."""
         await self._around.clock.sleep(self.plan.settings.validating_seconds)
-        records = await self._read()
-        total = make_schedule(self.plan, len(records)).total_steps
+        records, n_validation = await self._read()
+        n_records = len(records) - n_validation
+        total = make_schedule(self.plan, n_records, n_validation).total_steps
         if not total:
             raise JobFailure(
                 "invalid_hyperparameters",
-                f"batch_size {self.plan.batch_size} is larger than the {len(records)} records leave for training",
+                f"batch_size {self.plan.batch_size} is larger than the {n_records} records leave for training",
                 "method.reinforcement.hyperparameters.batch_size",
             )
-        self.state.n_records = len(records)
+        self.state.n_records = n_records
         self.state.total_steps = total
-        await self.enter(Phase.QUEUED, *self._say("validated", f"The training file is valid: {len(records)} records."))
+        await self.enter(Phase.QUEUED, *self._say("validated", f"The training file is valid: {n_records} records."))
 
     async def train(self) -> None:
         """Train from the last snapshot, or from the start, to the end."""
-        records = await self._read()
-        schedule = make_schedule(self.plan, len(records))
+        records, n_validation = await self._read()
+        schedule = make_schedule(self.plan, len(records) - n_validation, n_validation)
         if self.state.phase is Phase.QUEUED:
             await self._around.clock.sleep(self.plan.settings.queued_seconds)
             await self.enter(Phase.RUNNING, *self._say("started", f"Training started: {schedule.total_steps} steps."))
@@ -215,6 +217,7 @@ class TrainingRun:
     def _init_command(self, records: Sequence[TrainingRecord]) -> Json:
         store, settings = self._around.store, self.plan.settings
         weights, optimizer = (store.blob(name) for name in self._snapshot_names())
+        initial = store.blob(self.plan.initial_weights) if self.plan.initial_weights else None
         return {
             "cmd": "init",
             "prompts": [record.messages for record in records],
@@ -223,8 +226,8 @@ class TrainingRun:
             "kl": settings.kl,
             "inner_steps": settings.inner_steps,
             "max_completion_tokens": settings.max_completion_tokens,
-            "weights": _text(weights),
-            "reference": None,
+            "weights": _text(weights or initial),
+            "reference": _text(initial),
             "optimizer": _text(optimizer),
         }
 
@@ -245,17 +248,25 @@ class TrainingRun:
     def _say(self, key: str, text: str, level: Level = "info") -> tuple[Change, ...]:
         return tuple(self._around.listener.said(self.plan, key, level, text))
 
-    def _dataset(self) -> Path:
-        return self._around.folder / self.plan.dataset
+    def _datasets(self) -> list[Path]:
+        return [self._around.folder / name for name in (self.plan.dataset, self.plan.validation) if name]
 
-    async def _read(self) -> list[TrainingRecord]:
+    async def _read(self) -> tuple[list[TrainingRecord], int]:
+        """The training records followed by the validation records, and how many the latter are."""
         settings = self.plan.settings
-        try:
-            return await asyncio.to_thread(
-                read_records, self._dataset(), min_records=settings.min_records, max_records=settings.max_records
-            )
-        except DatasetRejection as rejection:
-            raise JobFailure("invalid_training_file", str(rejection), "training_file") from rejection
+        records: list[TrainingRecord] = []
+        n_training = 0
+        for number, path in enumerate(self._datasets()):
+            least = 1 if number else settings.min_records
+            try:
+                records += await asyncio.to_thread(
+                    read_records, path, min_records=least, max_records=settings.max_records
+                )
+            except DatasetRejection as rejection:
+                which = "validation" if number else "training"
+                raise JobFailure(f"invalid_{which}_file", str(rejection), f"{which}_file") from rejection
+            n_training = n_training or len(records)
+        return records, len(records) - n_training
 
 
 def _rollout(record: TrainingRecord, place: str, item: Json) -> Rollout:

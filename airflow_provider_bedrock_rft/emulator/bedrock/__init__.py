@@ -1,0 +1,1 @@
+"""Amazon Bedrock's native control plane and runtime, beside Mantle on the same engine."""

@@ -1,0 +1,95 @@
+"""Puts the native planes together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
+from airflow_provider_bedrock_rft.emulator.bedrock.custom_models import CustomModels, ModelNames, model_shelf
+from airflow_provider_bedrock_rft.emulator.bedrock.deployments import Deployments, deployment_shelf
+from airflow_provider_bedrock_rft.emulator.bedrock.events import StateChanges
+from airflow_provider_bedrock_rft.emulator.bedrock.foundation import FoundationModels
+from airflow_provider_bedrock_rft.emulator.bedrock.jobs import CustomizationJobs
+from airflow_provider_bedrock_rft.emulator.bedrock.listener import NativeListener
+from airflow_provider_bedrock_rft.emulator.bedrock.plane import NativePlane
+from airflow_provider_bedrock_rft.emulator.bedrock.receipts import Receipts
+from airflow_provider_bedrock_rft.emulator.bedrock.tags import Tags
+from airflow_provider_bedrock_rft.emulator.bedrock.throughput import Throughputs, throughput_shelf
+from airflow_provider_bedrock_rft.emulator.bedrock.work import JobWork, Surroundings
+from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
+from airflow_provider_bedrock_rft.emulator.settings import TrainingSettings
+from airflow_provider_bedrock_rft.emulator.store import Store
+from airflow_provider_bedrock_rft.emulator.training.engine import TrainingEngine
+
+ROOMS = (CustomizationJobs, CustomModels, Deployments, Throughputs, Tags, FoundationModels)
+"""Every class that answers operations, in the order of the documentation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundations:
+    """What the native planes stand on; the engine must know ``listener`` already."""
+
+    store: Store
+    clock: EmulatorClock
+    engine: TrainingEngine
+    aws: AwsMount
+    book: JobBook
+    listener: NativeListener
+    settings: Callable[[], TrainingSettings]
+    folder: Path
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Native:
+    """The native planes, and the work behind them."""
+
+    plane: NativePlane
+    work: JobWork
+
+
+def make_native(on: Foundations) -> Native:
+    """The native planes; nothing runs yet."""
+    receipts, changes = Receipts(on.store), StateChanges(on.aws)
+    models, deployments, throughputs = model_shelf(on.store), deployment_shelf(on.store), throughput_shelf(on.store)
+    names = ModelNames(on.store, models)
+    users = {"modelArn": deployments, "desiredModelArn": throughputs}
+    custom = CustomModels(models, names, on.clock, receipts, on.aws, users)
+    work = JobWork(
+        Surroundings(
+            store=on.store,
+            clock=on.clock,
+            book=on.book,
+            engine=on.engine,
+            aws=on.aws,
+            changes=changes,
+            settings=on.settings,
+            folder=on.folder,
+            seed=on.seed,
+            models=custom,
+            names=names,
+        )
+    )
+    on.listener.ended = work.finish
+    jobs = CustomizationJobs(
+        store=on.store,
+        clock=on.clock,
+        book=on.book,
+        models=models,
+        names=names,
+        receipts=receipts,
+        work=work,
+        changes=changes,
+    )
+    rooms = (
+        jobs,
+        custom,
+        Deployments(deployments, models, on.clock, receipts),
+        Throughputs(throughputs, models, on.clock, receipts),
+        Tags(on.store, (on.book.shelf, models, deployments, throughputs)),
+        FoundationModels(),
+    )
+    return Native(plane=NativePlane(rooms), work=work)

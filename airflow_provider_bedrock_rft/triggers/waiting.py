@@ -13,6 +13,7 @@ from airflow_provider_bedrock_rft.core.errors import ConnectionLost, RftError
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
 from airflow_provider_bedrock_rft.hooks.connected import plane_of
 from airflow_provider_bedrock_rft.hooks.shared import CLOCK, forget_hook, shared_hook
+from airflow_provider_bedrock_rft.triggers.poller import shared_poller
 from airflow_provider_bedrock_rft.triggers.progress import Progress
 from airflow_provider_bedrock_rft.triggers.watch import Watch
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.ports import TrainingService
 
+_RANDOM = SystemRandom()
+
 
 class BedrockRftWaitTrigger(BaseTrigger):
     """Looks at a job from time to time, in a thread, and wakes the task once.
+
+    The waits of one connection share a poller: when there are many, one listing tells which of them has to look.
 
     Everything it needs to go on after a restart of the triggerer is in its arguments; the deadline is a point in time.
 
@@ -66,11 +71,12 @@ class BedrockRftWaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait; one event, then nothing."""
-        watch = self._new_watch()
-        found = await asyncio.to_thread(watch.look)
-        while isinstance(found, float):
-            await asyncio.sleep(found)
-            found = await asyncio.to_thread(watch.look)
+        poller = shared_poller(self._place(), self.training, clock=CLOCK, random=_RANDOM)
+        with poller.seat(self.plan, always_looks=self.checkpoint_step is not None) as seat:
+            await seat.turn(0.0)
+            watch = self._new_watch()
+            while isinstance(found := await asyncio.to_thread(watch.look), float):
+                await seat.turn(found)
         yield TriggerEvent(dump(found))  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -94,13 +100,17 @@ class BedrockRftWaitTrigger(BaseTrigger):
         except Exception as error:  # -- whatever Airflow's own API fails with, the wait outlasts it
             raise ConnectionLost(f"Airflow did not give connection {self.aws_conn_id!r}: {error}") from error
 
+    def _place(self) -> tuple[str | None, str | None, bool]:
+        """Waits of one place are in one list of jobs."""
+        return self.aws_conn_id, self.region_name, self.plan.job_id.startswith("arn:")
+
     def _new_watch(self) -> Watch:
         return Watch(
             self.plan,
             connect=self.training,
             reconnect=lambda: forget_hook(self.aws_conn_id, self.region_name),
             clock=CLOCK,
-            random=SystemRandom(),
+            random=_RANDOM,
             progress=Progress(self.log.info, self.log.warning),
             checkpoint_step=self.checkpoint_step,
             objects=lambda: shared_hook(self.aws_conn_id, self.region_name).objects,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.errors import RftError
@@ -11,11 +12,15 @@ from airflow_provider_bedrock_rft.core.job.job import Job
 from airflow_provider_bedrock_rft.core.job.waiting import GiveUp, Sleep, WaitPlan, move_after_error, next_move
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from random import Random
 
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.ports import TrainingService
+
+
+MORE_JOBS = 300
+"""Jobs of others that a listing goes through besides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,20 @@ def wait_for_job(
             return look.ending
         n_failures = look.n_failures
         clock.sleep(look.pause_seconds)
+
+
+def list_statuses(training: TrainingService, wanted: Collection[str], *, created_after: float) -> dict[str, str]:
+    """The listed status of the jobs that are ``wanted``; it may be old, and some jobs may be missing.
+
+    Stops when all are found, and does not go through a long history for a few that are not.
+    """
+    found: dict[str, str] = {}
+    for job in islice(training.list_jobs(created_after=created_after), len(wanted) * 3 // 2 + MORE_JOBS):
+        if job.job_id in wanted:
+            found[job.job_id] = job.status
+        if len(found) == len(wanted):
+            break
+    return found
 
 
 def _after_error(error: RftError, plan: WaitPlan, n_failures: int, clock: Clock, random: Random) -> Look:

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+
+import airflow_provider_bedrock_rft as package
+from airflow_provider_bedrock_rft.core.errors import InvalidIdentifier, InvalidInput
+from airflow_provider_bedrock_rft.core.permissions import (
+    MAX_POLICY_CHARACTERS,
+    PipelineNeeds,
+    job_role_statements,
+    job_role_trust,
+    pipeline_statements,
+    policy_document,
+)
+
+ACCOUNT = "111122223333"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/given"
+CLIENTS = Path(package.__file__).parent / "clients"
+
+
+def needs(**fields: Any) -> PipelineNeeds:
+    return PipelineNeeds(**{"account": ACCOUNT, "region": "us-west-2", **fields})
+
+
+FULL = needs(pipelines=["tutor"], functions=["maths"], artifacts=["s3://kept/tutor"], inputs=["s3://data/train.jsonl"])
+
+
+def by_sid(found: PipelineNeeds) -> dict[str, Any]:
+    return {statement.sid: statement for statement in pipeline_statements(found)}
+
+
+def test_every_step_has_its_statement() -> None:
+    assert list(by_sid(FULL)) == [
+        "MantleTrain",
+        "MantleAsk",
+        "MantleKey",
+        "Grader",
+        "GraderRole",
+        "GraderLog",
+        "GraderPass",
+        "List",
+        "Keep",
+        "Read",
+        "Champion",
+    ]
+
+
+def test_resources_are_those_of_the_pipeline() -> None:
+    found = by_sid(FULL)
+    assert found["Champion"].resources == [f"arn:aws:ssm:us-west-2:{ACCOUNT}:parameter/bedrock-rft/tutor/*"]
+    assert found["Keep"].resources == ["arn:aws:s3:::kept/tutor/*"]
+    assert found["Read"].resources == ["arn:aws:s3:::data/train.jsonl"]
+    assert found["List"].resources == ["arn:aws:s3:::data", "arn:aws:s3:::kept"]
+    assert found["Grader"].resources[1] == f"arn:aws:lambda:us-west-2:{ACCOUNT}:function:maths:*"
+    assert found["GraderRole"].resources == [f"arn:aws:iam::{ACCOUNT}:role/maths-role"]
+
+
+def test_only_the_bearer_token_is_allowed_on_everything() -> None:
+    assert [sid for sid, found in by_sid(FULL).items() if "*" in found.resources] == ["MantleKey"]
+
+
+def test_with_a_given_role_no_role_is_made() -> None:
+    found = by_sid(needs(functions=["maths"], grader_roles=[ROLE]))
+    assert "GraderRole" not in found
+    assert found["GraderPass"].resources == [ROLE]
+    assert found["GraderPass"].conditions == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+
+
+def test_the_native_plane_passes_its_role_to_bedrock_only() -> None:
+    found = by_sid(needs(planes=["native"], job_roles=[ROLE], functions=["maths"], artifacts=["s3://kept"]))
+    assert "MantleTrain" not in found
+    assert found["NativeRole"].conditions["StringEquals"]["iam:PassedToService"] == "bedrock.amazonaws.com"
+    assert found["Keep"].resources == ["arn:aws:s3:::kept/*"]
+
+
+def test_the_job_role_grades_and_reads_and_is_assumed_for_jobs_of_the_account() -> None:
+    assert [statement.sid for statement in job_role_statements(FULL)] == ["Grade", "List", "Keep", "Read"]
+    condition = job_role_trust(FULL)["Statement"][0]["Condition"]  # type: ignore[index]
+    assert condition["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+
+
+def test_keys_and_partitions() -> None:
+    key = f"arn:aws-us-gov:kms:us-gov-west-1:{ACCOUNT}:key/1"
+    found = by_sid(PipelineNeeds(account=ACCOUNT, region="us-gov-west-1", partition="aws-us-gov", kms_keys=[key]))
+    assert found["Keys"].actions == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert all(arn.startswith("arn:aws-us-gov:") for arn in found["MantleTrain"].resources)
+
+
+def test_the_document_is_a_policy_and_small_enough() -> None:
+    document = json.dumps(policy_document(pipeline_statements(FULL)), separators=(",", ":"))
+    assert json.loads(document)["Version"] == "2012-10-17"
+    assert len(document) < MAX_POLICY_CHARACTERS
+    assert all(re.fullmatch("[A-Za-z0-9]+", statement["Sid"]) for statement in json.loads(document)["Statement"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"account": "1234"}, "is no AWS account"),
+        ({"account": "arn:aws:iam::"}, "is no AWS account"),
+        ({"planes": ["sagemaker"]}, "no plane 'sagemaker'"),
+        ({"planes": ["native"]}, "under a role of yours"),
+    ],
+)
+def test_bad_needs(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence):
+        needs(**fields)
+
+
+def test_a_role_has_to_be_an_arn() -> None:
+    with pytest.raises(InvalidIdentifier, match="admin"):
+        needs(grader_roles=["admin"])
+
+
+def operations_called(module: str) -> set[str]:
+    """Names of the boto3 operations that a client of ours calls on its ``self._…`` client."""
+    tree = ast.parse((CLIENTS / f"{module}.py").read_text())
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {
+        call.attr
+        for call in calls
+        if isinstance(call, ast.Attribute)
+        and ast.unparse(call.value).startswith(("self._client", "self._iam", "self._ssm"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("module", "service", "not_of_a_pipeline"),
+    [
+        ("functions", "lambda", {"delete_function"}),
+        ("roles", "iam", set[str]()),
+        ("parameters", "ssm", {"delete_parameter"}),
+    ],
+)
+def test_whatever_our_clients_call_is_allowed(module: str, service: str, not_of_a_pipeline: set[str]) -> None:
+    """Clean-ups are a person's; every other operation that a client can call has its action here."""
+    known = botocore.session.get_session().get_service_model(service).operation_names
+    snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in known}
+    called = {snake[name] for name in operations_called(module) - not_of_a_pipeline if name in snake}
+    allowed = {action.partition(":")[2] for found in by_sid(FULL).values() for action in found.actions}
+    renamed = {"Invoke": "InvokeFunction"}
+    assert called
+    assert {renamed.get(name, name) for name in called} <= allowed

@@ -40,7 +40,7 @@ PARAMS = {
     "n_epochs": Param(2, type="integer", minimum=1, maximum=50, section="Training"),
     "batch_size": Param(4, type="integer", minimum=1, maximum=512, section="Training"),
     "metric": Param(
-        "correct", type="string", section="Promotion", description="Component to judge by; empty: the score."
+        "auto", type="string", section="Promotion", description="auto: `correct` where reported, or the score"
     ),
     "minimum_gain": Param(0.02, type="number", minimum=0, section="Promotion", description="Smaller gains are held."),
 }

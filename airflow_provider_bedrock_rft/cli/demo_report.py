@@ -55,6 +55,7 @@ def report(stack: Stack, dag_run: tuple[str, str], state: str, progress: Progres
     gate = _gate_of(stack, dag_run)
     _print_training(stack, curve)
     _print_decision(gate)
+    _print_components(stack, dag_run)
     _print_places(stack, progress)
     problems = shortcomings(curve, gate, n_jobs=_n_jobs(stack)) if is_default else []
     for problem in problems:
@@ -104,6 +105,22 @@ def _print_decision(gate: GateResult) -> None:
     print(f"Decision      {gate.verdict.upper()}")
     for reason in gate.reasons:
         print(f"  {reason}")
+    print("What the grader saw")
+
+
+def _print_components(stack: Stack, dag_run: tuple[str, str]) -> None:
+    """What the reward is made of, each with its own paired interval: a format learnt is not arithmetic learnt."""
+    from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
+    from airflow_provider_bedrock_rft.core.steps.evaluation import compare_runs, metrics_of
+
+    objects = emulator_session(stack).objects
+    base, tuned = (load(EvaluationRun, stack.api.xcom(*dag_run, task)) for task in ("evaluate_base", "evaluate_tuned"))
+    for metric in metrics_of(objects, (base, tuned)):
+        found = compare_runs(objects, base, tuned, metric=metric)
+        if found.baseline and found.candidate and found.difference:
+            learnt = "learnt" if found.difference.low > 0 else "not learnt with confidence"
+            change = f"{found.baseline.value:.3f} -> {found.candidate.value:.3f}"
+            print(f"  {metric:<12}{change}   difference {_interval(found.difference)}   {learnt}")
 
 
 def _interval(estimate: Estimate) -> str:

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from airflow_provider_bedrock_rft.hooks.shared import CLOCK
 from airflow_provider_bedrock_rft.plugin.authority import MAY_READ, readable_dags
 from airflow_provider_bedrock_rft.plugin.cache import Cache
+from airflow_provider_bedrock_rft.plugin.frame import overview_html, pipeline_html, run_html
 from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
 from airflow_provider_bedrock_rft.plugin.pages import Pages
 from airflow_provider_bedrock_rft.plugin.remote import Remote
@@ -34,6 +36,7 @@ def build_app(pages: Pages | None = None) -> FastAPI:
     app = FastAPI(title="Bedrock RFT", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(_lists(pages))
     app.include_router(_details(pages))
+    app.include_router(_frames(pages))
     app.mount("/page", _PageFiles(directory=PAGE), name="page")
     return app
 
@@ -100,6 +103,30 @@ def _details(pages: Pages) -> APIRouter:
         return _json(pages.lineage(dag_id, run_id))
 
     return router
+
+
+def _frames(pages: Pages) -> APIRouter:
+    router = APIRouter(prefix="/frame", dependencies=MAY_READ)
+
+    @router.get("")
+    def overview(readable: Readable, search: Text = "", offset: Offset = 0) -> Response:
+        return _html(overview_html(pages, readable, search=search, offset=offset))
+
+    @router.get("/{dag_id}")
+    def pipeline_or_run(dag_id: str, run_id: Text = "", offset: Offset = 0) -> Response:
+        if run_id:
+            return _html(run_html(pages, dag_id, run_id))
+        return _html(pipeline_html(pages, dag_id, offset=offset))
+
+    return router
+
+
+def _html(text: str | None) -> Response:
+    if text is None:
+        text, status = "<p>This is not there: the run was deleted, or the DAG has no RFT tasks.</p>", 404
+    else:
+        status = 200
+    return HTMLResponse(text, status, headers={"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
 
 
 def _json(view: object) -> Response:

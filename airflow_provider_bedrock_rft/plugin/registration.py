@@ -26,12 +26,13 @@ ROUTES = {
     "task_instance": "bedrock-rft-task",
 }
 """Where the page appears → its part of the address."""
-QUERIES = {
+FRAMES = {
     "nav": "",
-    "dag": "?dag_id={DAG_ID}",
-    "dag_run": "?dag_id={DAG_ID}&run_id={RUN_ID}",
-    "task_instance": "?dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}",
+    "dag": "/{DAG_ID}",
+    "dag_run": "/{DAG_ID}?run_id={RUN_ID}",
+    "task_instance": "/{DAG_ID}?run_id={RUN_ID}",
 }
+"""Where the page appears → what its frame shows; Airflow fills the names in."""
 HAS_HOST_STYLES = tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 2)
 
 
@@ -58,7 +59,7 @@ def react_apps(base_path: str) -> list[dict[str, object]]:
 
 def external_views() -> list[dict[str, object]]:
     """The page in a frame, for Airflow 3.1; its address is relative, so that it survives a sub-path."""
-    return [{**_entry(place), "href": f"{PREFIX.lstrip('/')}/page{QUERIES[place]}"} for place in ROUTES]
+    return [{**_entry(place), "href": f"{PREFIX.lstrip('/')}/frame{FRAMES[place]}"} for place in ROUTES]
 
 
 def _entry(place: str) -> dict[str, object]:

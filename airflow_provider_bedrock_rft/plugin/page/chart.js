@@ -77,7 +77,7 @@ export function LineChart({ title, series, band, marks = [], domain, cursor, onC
   const read = series.map((one) => ({ one, point: one.points.length ? nearest(one.points, shown ?? last) : null }));
   return h(
     "figure",
-    { className: "rft-chart", ref: box },
+    { className: series.length > 1 ? "rft-chart rft-noisy" : "rft-chart", ref: box },
     h(
       "figcaption",
       null,

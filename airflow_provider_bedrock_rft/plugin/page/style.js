@@ -65,7 +65,7 @@ const CSS = `
   padding: 5px 6px; border-bottom: 1px solid var(--rft-border); }
 .rft-stages li.rft-here { background: var(--rft-raised); }
 .rft-stage-name { overflow-wrap: anywhere; }
-.rft-track { position: relative; height: 10px; background: var(--rft-raised); border-radius: 5px; overflow: hidden; }
+.rft-track { position: relative; height: 10px; background: var(--chakra-colors-bg-emphasized, #e4e4e7); border-radius: 5px; overflow: hidden; }
 .rft-track i { position: absolute; top: 0; bottom: 0; border-radius: 5px; }
 .rft-gist { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; }
 .rft-curves { display: flex; flex-direction: column; gap: 10px; align-items: flex-start; }
@@ -82,6 +82,7 @@ const CSS = `
 polyline.rft-line-1 { stroke: var(--rft-wait); stroke-width: 2.4; } polyline.rft-line-2 { stroke: var(--rft-good); }
 .rft-swatch.rft-line-2 { background: var(--rft-good); }
 .rft-dot { fill: var(--rft-accent); }
+.rft-noisy .rft-line-0 { stroke-width: 1; opacity: .55; }
 .rft-band { fill: var(--rft-accent); opacity: .13; }
 .rft-grid { stroke: var(--rft-border); stroke-width: 1; opacity: .7; }
 .rft-tick { fill: var(--rft-muted); font-size: 11px; font-variant-numeric: tabular-nums; }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_bedrock_rft.core.clock import Deadline
 from airflow_provider_bedrock_rft.core.errors import AccessDenied, RequestRejected
-from airflow_provider_bedrock_rft.core.permissions import TRAINING_SERVICE, training_role_name, training_role_policy
+from airflow_provider_bedrock_rft.core.job.role import TRAINING_SERVICE, training_role_name, training_role_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

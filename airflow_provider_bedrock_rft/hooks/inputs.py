@@ -130,6 +130,19 @@ def hours_of(given: object, field: str) -> float | None:
     return hours
 
 
+def is_true(given: object, field: str) -> bool:
+    """A switch that a template may have turned into text.
+
+    Raises:
+        InvalidInput: It is neither true nor false.
+    """
+    words = {"true": True, "1": True, "false": False, "0": False, "none": False, "": False}
+    word = str(given).strip().lower()
+    if word not in words:
+        raise InvalidInput(f"{field} is {given!r}; it must be true or false.")
+    return words[word]
+
+
 def one_of(field: str, value: str, *allowed: str) -> str:
     """``value``, if it is allowed.
 

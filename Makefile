@@ -24,7 +24,7 @@ down: setup  ## stops what `make up` started
 	@$(BIN)/bedrock-rft down $(ARGS)
 
 test: setup  ## the whole test suite, against the built wheel
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-minors:  ## the suite on every supported Airflow minor
 	for minor in 3.1 3.2 3.3; do $(MAKE) --no-print-directory test AIRFLOW=$$minor || exit 1; done

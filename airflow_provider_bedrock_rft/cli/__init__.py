@@ -25,6 +25,7 @@ GROUPS = {
     "lineage": "tell where a model came from and what became of it",
     "diff": "tell what changed from one run to another",
     "grader": "try, package, deploy and invoke a reward function",
+    "doctor": "check installation, credentials, endpoint and permissions, and say what to do",
     "permissions": "the least-privilege policies that a pipeline needs",
     "emulator": "run the embedded stand-in for Bedrock and the AWS services around it",
 }

@@ -12,12 +12,10 @@ from airflow_provider_bedrock_rft.assets import describe_event
 from airflow_provider_bedrock_rft.core.codec import dump
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 from airflow_provider_bedrock_rft.core.grader.tier import require_pinned
-from airflow_provider_bedrock_rft.core.job.alarm import AlarmPolicy, Budget
 from airflow_provider_bedrock_rft.core.job.ending import Ending
-from airflow_provider_bedrock_rft.core.job.oversight import Oversight
 from airflow_provider_bedrock_rft.core.job.spec import JobSpec
 from airflow_provider_bedrock_rft.core.job.submission import SubmissionPolicy
-from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
+from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan, was_stopped_by_clear
 from airflow_provider_bedrock_rft.deferral import WaitingTask, confirm
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS, plane_of
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
@@ -26,12 +24,12 @@ from airflow_provider_bedrock_rft.hooks.inputs import (
     GRADER,
     JOB_ID,
     TRAINING_DATA,
-    hours_of,
     hyperparameters_of,
     one_of,
     text_of,
 )
 from airflow_provider_bedrock_rft.hooks.intents import generation_of, intents_of, key_of
+from airflow_provider_bedrock_rft.hooks.oversight import oversight_of
 from airflow_provider_bedrock_rft.links import (
     BedrockRftGraderLink,
     BedrockRftGraderLogsLink,
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_bedrock_rft.core.job.oversight import Oversight
     from airflow_provider_bedrock_rft.core.job.submission import Submission
     from airflow_provider_bedrock_rft.hooks.inputs import Given
     from airflow_provider_bedrock_rft.triggers.watch import Arrival
@@ -168,19 +167,24 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Submit, then wait."""
+        return self._train(context)
+
+    def _train(self, context: Context) -> dict[str, object]:
         with failing_fast():
-            oversight = self.oversight()
+            is_watched = self.wait_for_completion
+            oversight = oversight_of(self.alarms, self.budget_hours, self.artifacts_uri, is_watched=is_watched)
             submission = self._submit(context)
         self._tell(context, submission)
         if not self.wait_for_completion:
             return dump(submission)
-        return self._finish(context, self.wait(self._plan(submission, oversight)))
+        plan = self._plan(submission, oversight)
+        return self._finish(context, self.wait(plan), plan)
 
     def execute_complete(self, context: Context, event: object = None, plan: object = None) -> dict[str, object]:
         """Go on after a deferral."""
         arrival, waited = self.arrival_of(event, plan)
         self._show_job(context, waited.job_id)
-        return self._finish(context, arrival)
+        return self._finish(context, arrival, waited)
 
     def on_kill(self) -> None:
         """Stop the job, once: the task was killed or ran out of time while it held a worker slot."""
@@ -213,22 +217,6 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
             output_s3_uri=self.output_s3_uri,
             validation_data=self.validation_data,
             tags=self.tags or {},
-        )
-
-    def oversight(self) -> Oversight:
-        """How the job is watched, from the rendered fields.
-
-        Raises:
-            InvalidInput: A rule, an action or the budget is none; or nobody would be there to watch.
-        """
-        if (self.alarms or self.budget_hours) and not self.wait_for_completion:
-            raise InvalidInput(
-                "alarms and budget_hours need somebody who watches the job.", action="Leave wait_for_completion on."
-            )
-        return Oversight(
-            alarms=AlarmPolicy.parse(self.alarms or {}),
-            budget=Budget(max_hours=hours_of(self.budget_hours, "budget_hours")),
-            artifacts_uri=str(self.artifacts_uri or ""),
         )
 
     def _submit(self, context: Context) -> Submission:
@@ -265,16 +253,20 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
     def _plan(self, submission: Submission, oversight: Oversight) -> WaitPlan:
         return WaitPlan(
             job_id=submission.job_id,
-            created_at=submission.created_at,
+            created_at=min(submission.created_at, self.clock.now()),  # the service's clock may be ahead of ours
             deadline_at=self.clock.now() + self.wait_timeout_hours * 3600,
             min_poll_seconds=self.poll_interval_seconds,
             max_poll_seconds=max(120.0, self.poll_interval_seconds),
             oversight=oversight,
+            attached_at=self.clock.now() if submission.is_inherited else 0.0,
         )
 
-    def _finish(self, context: Context, arrival: Arrival) -> dict[str, object]:
+    def _finish(self, context: Context, arrival: Arrival, plan: WaitPlan) -> dict[str, object]:
         if not isinstance(arrival, Ending):
             raise InvalidInput("This task waits for the end of a job, and was told of a checkpoint.")
+        if self.on_cancel == "stop" and was_stopped_by_clear(arrival, plan, self.clock.now()):
+            self.log.info("Clear has stopped job %s after this try had attached to it: training anew.", plan.job_id)
+            return self._train(context)
         with failing_fast():
             job = confirm(arrival, plane_of(self.hook, arrival.job_id))
         self.log.info("Job %s has made the model %s.", job.job_id, job.tuned_model)

@@ -132,7 +132,8 @@ class Watch:
 
     def _judged(self, training: TrainingService, look: Look) -> float | Ending:
         """The pause, unless an alarm or the budget ends the wait; a job that is to stop is stopped before."""
-        verdict = self._overseer.verdict(look.job, now=self._clock.now()) if look.job else None
+        since, now = self._plan.created_at, self._clock.now()
+        verdict = self._overseer.verdict(look.job, created_at=since, now=now) if look.job else None
         if verdict is None:
             return float(look.pause_seconds) if look.ending is None else look.ending
         if not verdict.stops:

@@ -283,6 +283,69 @@ def test_a_retry_after_a_kill_trains_anew(train: Any, world: Any, run: Any) -> N
     assert train().execute(run.context(train()))["job_id"] == "ftjob-2"
 
 
+def stopped_after(world: Any, seconds: float) -> None:
+    """The first job is cancelled that long after it was made; later ones succeed."""
+
+    def turn(_: str) -> None:
+        now = world.clock.now()
+        if world.jobs and world.jobs[0].finished_at is None and now >= world.jobs[0].created_at + seconds:
+            world.end("ftjob-1", "cancelled")
+        for job in world.jobs[1:]:
+            if job.finished_at is None and now >= job.created_at + 60:
+                world.end(job.job_id, "succeeded")
+
+    world.turn = turn
+
+
+def test_a_cancel_of_clear_that_comes_late_makes_a_new_attempt(train: Any, world: Any, run: Any) -> None:
+    with pytest.raises(TaskDeferred):
+        train(deferrable=True).execute(run.context(train()))
+    run.cleared()
+    stopped_after(world, 20)
+    assert train().execute(run.context(train()))["job_id"] == "ftjob-2"
+    assert run.ti.xcoms["job_id"] == "ftjob-2"
+
+
+def test_a_cancel_of_clear_that_comes_late_to_a_deferred_task(train: Any, world: Any, run: Any) -> None:
+    with pytest.raises(TaskDeferred):
+        train(deferrable=True).execute(run.context(train()))
+    run.cleared()
+    task = train(deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(run.context(task))
+    world.end("ftjob-1", "cancelled")
+    event = dump(Ending(job_id="ftjob-1", reason=EndingKind.CANCELLED))
+    resumed = train(deferrable=True)
+    with pytest.raises(TaskDeferred) as again:
+        resumed.execute_complete(run.context(resumed), event=event, **kwargs_of(deferred))
+    assert again.value.trigger.plan.job_id == "ftjob-2"
+    assert [job.status for job in world.jobs] == ["cancelled", "queued"]
+
+
+@pytest.mark.parametrize(("seconds", "fields"), [(3600, {}), (20, {"on_cancel": "leave"})])
+def test_a_cancel_that_is_not_of_clear_is_a_cancellation(
+    train: Any, world: Any, run: Any, seconds: float, fields: dict[str, Any]
+) -> None:
+    with pytest.raises(TaskDeferred):
+        train(deferrable=True).execute(run.context(train()))
+    run.cleared()
+    stopped_after(world, seconds)
+    with pytest.raises(JobCancellation):
+        train(**fields).execute(run.context(train()))
+    assert len(world.jobs) == 1
+
+
+def test_a_retry_that_the_scheduler_makes_does_not_take_a_cancel_for_one_of_clear(
+    train: Any, world: Any, run: Any
+) -> None:
+    with pytest.raises(TaskDeferred):
+        train(deferrable=True).execute(run.context(train()))
+    stopped_after(world, 20)
+    with pytest.raises(JobCancellation):
+        train().execute(run.context(train()))
+    assert len(world.jobs) == 1
+
+
 def test_a_kill_before_anything_happened_does_nothing(train: Any, world: Any) -> None:
     train().on_kill()
     assert not world.log

@@ -50,10 +50,12 @@ class Verdict:
         return replace(self.ending, message=f"{self.ending.message} The job could not be stopped: {reason}")
 
 
-def judge(job: Job, findings: Sequence[JobFinding], oversight: Oversight, *, now: float) -> Verdict | None:
-    """What ends a running job, or the wait for it; a budget before an alarm."""
+def judge(
+    job: Job, findings: Sequence[JobFinding], oversight: Oversight, *, created_at: float, now: float
+) -> Verdict | None:
+    """What ends a running job, or the wait for it; a budget, which counts from ``created_at``, before an alarm."""
     try:
-        oversight.budget.check(job.job_id, created_at=job.created_at, now=now)
+        oversight.budget.check(job.job_id, created_at=created_at, now=now)
     except BudgetExceeded as error:
         message = f"{error.message} The job was stopped."
         return Verdict(ending=_ending(job, EndingKind.BUDGET, message, error.action), stops=True)

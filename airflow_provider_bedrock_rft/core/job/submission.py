@@ -77,6 +77,7 @@ class Submission:
         token: The attempt's token.
         content_fingerprint: Of what is trained.
         superseded_job_id: A job of other content that was asked to stop in its favour; empty when there was none.
+        is_inherited: The job was made before the Clear that made this rerun, and was still running.
     """
 
     job_id: str
@@ -88,6 +89,7 @@ class Submission:
     token: str
     content_fingerprint: str
     superseded_job_id: str = ""
+    is_inherited: bool = False
 
     def story(self) -> str:
         """One sentence for the task's log."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.clock import Backoff
 from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.errors import TransientServiceError
+from airflow_provider_bedrock_rft.core.job.ending import Ending, EndingKind
 from airflow_provider_bedrock_rft.core.job.oversight import Oversight
 from airflow_provider_bedrock_rft.core.job.status import Outcome, outcome_of
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.errors import RftError
 
 DEFAULT_TIMEOUT_SECONDS = 24 * 3600.0
+CLEAR_ARRIVES_SECONDS = 300.0
+"""Triggerer's reaction, its call, our next look (at most 120 s later) and the scheduling of the resumed task."""
+
 _BACKOFF = Backoff(first_seconds=2.0, max_seconds=120.0)
 
 
@@ -58,6 +62,15 @@ class WaitPlan:
         """The pause before the next look."""
         by_age = (now - self.created_at) * self.age_share
         return max(self.min_poll_seconds, min(self.max_poll_seconds, by_age))
+
+
+def was_stopped_by_clear(ending: Ending, plan: WaitPlan, now: float) -> bool:
+    """True when the job was cancelled soon after a cleared task had attached to it.
+
+    Clear stops the job of the try that it interrupts, but from another process, which may be slower than the new try.
+    """
+    is_soon = plan.attached_at > 0 and now - plan.attached_at <= CLEAR_ARRIVES_SECONDS
+    return is_soon and ending.reason is EndingKind.CANCELLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

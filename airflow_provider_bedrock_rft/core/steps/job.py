@@ -71,7 +71,7 @@ def submit_job(
         attempt = attempts[-1]
         got = desk.job_of(attempt, wanted=spec)
         if got and (got.how is How.CREATED or may_attach(attempt, got.job, spec, policy)):
-            return _submission(attempt, got, superseded)
+            return _submission(attempt, got, superseded, policy)
         job = got.job if got else None
         check_attempts_left(attempts, job, spec, policy)
         if job and outcome_of(job.status) is None:
@@ -250,7 +250,7 @@ def _snatched(attempt: Attempt) -> SubmissionConflict:
     )
 
 
-def _submission(attempt: Attempt, got: _Got, superseded: str) -> Submission:
+def _submission(attempt: Attempt, got: _Got, superseded: str, policy: SubmissionPolicy) -> Submission:
     return Submission(
         job_id=got.job.job_id,
         attempt=attempt.number,
@@ -261,4 +261,5 @@ def _submission(attempt: Attempt, got: _Got, superseded: str) -> Submission:
         token=attempt.token,
         content_fingerprint=attempt.spec.content_fingerprint(),
         superseded_job_id=superseded,
+        is_inherited=attempt.generation != policy.generation and outcome_of(got.job.status) is None,
     )

@@ -72,9 +72,11 @@ class Overseer:
         self._quietly(troubles, self._keep)
         return Seen(events=tuple(events), findings=tuple(findings), troubles=tuple(troubles))
 
-    def verdict(self, job: Job, *, now: float) -> Verdict | None:
-        """What ends the wait for a running job early."""
-        return judge(job, self._found, self._oversight, now=now) if self._oversight else None
+    def verdict(self, job: Job, *, created_at: float, now: float) -> Verdict | None:
+        """What ends the wait for a running job early; its budget counts from ``created_at`` by our clock."""
+        if self._oversight is None:
+            return None
+        return judge(job, self._found, self._oversight, created_at=created_at, now=now)
 
     def last_word(self, job: Job) -> Ending | None:
         """What makes a job with a model a failure all the same."""

@@ -184,7 +184,7 @@ def test_a_finding_is_told_once_even_across_a_restart(
 def verdict_of(overseer: Overseer, training: Any, world: Any, *, now: float = START + 10) -> Any:
     world.events["ftjob-1"] = [event(step, 0.3) for step in range(1, 6)]
     overseer.look(training, JOB, now=now)
-    return overseer.verdict(JOB, now=now)
+    return overseer.verdict(JOB, created_at=JOB.created_at, now=now)
 
 
 def test_an_alarm_names_rule_step_and_numbers(overseer: Callable[..., Overseer], training: Any, world: Any) -> None:

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 HOMES = {
     "BedrockRftAssessReadinessOperator": "operators.readiness",
-    "BedrockRftCancelJobOperator": "operators.job",
+    "BedrockRftCancelJobOperator": "operators.cancel",
     "BedrockRftCheckDatasetOperator": "operators.dataset",
     "BedrockRftCheckpointAvailableSensor": "sensors.checkpoint",
     "BedrockRftCompareModelsOperator": "operators.evaluation",

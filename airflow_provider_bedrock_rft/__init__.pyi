@@ -1,5 +1,6 @@
 from airflow_provider_bedrock_rft.assets import dataset_asset, job_asset, model_asset
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
+from airflow_provider_bedrock_rft.operators.cancel import BedrockRftCancelJobOperator
 from airflow_provider_bedrock_rft.operators.checkpoint import BedrockRftSelectCheckpointOperator
 from airflow_provider_bedrock_rft.operators.dataset import (
     BedrockRftCheckDatasetOperator,
@@ -15,7 +16,7 @@ from airflow_provider_bedrock_rft.operators.evaluation import (
     BedrockRftEvaluateModelOperator,
 )
 from airflow_provider_bedrock_rft.operators.grader import BedrockRftDeployGraderOperator
-from airflow_provider_bedrock_rft.operators.job import BedrockRftCancelJobOperator, BedrockRftCreateJobOperator
+from airflow_provider_bedrock_rft.operators.job import BedrockRftCreateJobOperator
 from airflow_provider_bedrock_rft.operators.promotion import (
     BedrockRftPromoteModelOperator,
     BedrockRftPromotionGateOperator,

@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, object]:
         ],
         "operators": [
             _modules("operators", "dataset", "grader", "readiness", "job", "checkpoint", "deployment", "evaluation"),
-            _modules("operators", "promotion", "report"),
+            _modules("operators", "cancel", "promotion", "report"),
         ],
         "sensors": [_modules("sensors", "job", "checkpoint")],
         "hooks": [_modules("hooks", "bedrock_rft")],

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.ports import TrainingService
     from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 
-PLANES = ("auto", "mantle", "native")
-
 
 def training_on(hook: BedrockRftHook, plane: str, model: str = "") -> TrainingService:
     """The control plane of that name; ``auto`` is the one that has the model."""

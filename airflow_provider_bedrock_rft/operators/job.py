@@ -1,10 +1,10 @@
-"""Train: create the job exactly once, and wait for it; or cancel one."""
+"""Train: create the job exactly once, and wait for it."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from threading import Thread
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -17,14 +17,15 @@ from airflow_provider_bedrock_rft.core.job.spec import JobSpec
 from airflow_provider_bedrock_rft.core.job.submission import SubmissionPolicy
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan, was_stopped_by_clear
 from airflow_provider_bedrock_rft.deferral import WaitingTask, confirm
+from airflow_provider_bedrock_rft.hooks import stages
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS, plane_of
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import (
     FINGERPRINT,
     GRADER,
-    JOB_ID,
     TRAINING_DATA,
     hyperparameters_of,
+    is_true,
     one_of,
     text_of,
 )
@@ -45,9 +46,12 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_bedrock_rft.core.job.job import Job
     from airflow_provider_bedrock_rft.core.job.oversight import Oversight
     from airflow_provider_bedrock_rft.core.job.submission import Submission
-    from airflow_provider_bedrock_rft.hooks.inputs import Given
+    from airflow_provider_bedrock_rft.core.ports import TrainingService
+    from airflow_provider_bedrock_rft.hooks.inputs import Given, Text
+    from airflow_provider_bedrock_rft.hooks.lineage import StageFacts
     from airflow_provider_bedrock_rft.triggers.watch import Arrival
 
 ON_KILL_SECONDS = 20.0
@@ -71,9 +75,10 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         artifacts_uri: ``s3://bucket/prefix``; intents, the job's events and findings are written below it. May be left
             out on Airflow 3.3.
         job_name: Where the control plane has names; derived from the task when left out.
-        plane: ``mantle`` (gpt-oss, Qwen) or ``native`` (Nova).
-        role_arn: Role that the native plane assumes.
-        output_s3_uri: Where the native plane writes its artefacts.
+        plane: ``mantle`` (gpt-oss, Qwen), ``native`` (Nova), or ``auto``: the one that has the model.
+        role_arn: Role that the native plane assumes; made, to do just what the job needs, when left out.
+        output_s3_uri: Where the native plane writes its artefacts; below ``artifacts_uri`` when left out.
+        invocation_logs: Fields of ``InvocationLogs``: train on logged prompts instead of a dataset (native plane).
         validation_data: S3 URI of a validation dataset (native plane).
         tags: Of job and model (native plane).
         wait_for_completion: Wait for the job's end.
@@ -87,6 +92,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         max_attempts: Jobs that may fail before the task does, however many retries it has.
         on_success_rerun: After Clear with unchanged inputs: ``adopt`` the earlier success, or ``train`` again.
         allow_unpinned_grader: Take a grader that could change under the running job.
+        dry_run: Log the requests and the forecast, send nothing, and skip this task.
         kwargs: As for every operator of this package.
     """
 
@@ -100,6 +106,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "role_arn",
         "output_s3_uri",
         "validation_data",
+        "invocation_logs",
         "tags",
         "alarms",
         "budget_hours",
@@ -109,6 +116,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "dataset": "json",
         "grader": "json",
         "hyperparameters": "json",
+        "invocation_logs": "json",
         "tags": "json",
         "alarms": "json",
     }
@@ -118,15 +126,16 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self,
         *,
         model: str,
-        dataset: Given,
         grader: Given,
+        dataset: Given | None = None,
         hyperparameters: Mapping[str, object] | None = None,
-        artifacts_uri: str | None = None,
+        artifacts_uri: Text | None = None,
         job_name: str = "",
-        plane: str = "mantle",
+        plane: str = "auto",
         role_arn: str = "",
         output_s3_uri: str = "",
         validation_data: str = "",
+        invocation_logs: Mapping[str, object] | None = None,
         tags: Mapping[str, str] | None = None,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -138,6 +147,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         max_attempts: int = 2,
         on_success_rerun: str = "adopt",
         allow_unpinned_grader: bool = False,
+        dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -147,10 +157,11 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.hyperparameters = hyperparameters
         self.artifacts_uri = artifacts_uri
         self.job_name = job_name
-        self.plane = one_of("plane", plane, "mantle", "native")
+        self.plane = one_of("plane", plane, "auto", "mantle", "native")
         self.role_arn = role_arn
         self.output_s3_uri = output_s3_uri
         self.validation_data = validation_data
+        self.invocation_logs = invocation_logs
         self.tags = tags
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
@@ -162,6 +173,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.max_attempts = max_attempts
         self.on_success_rerun = one_of("on_success_rerun", on_success_rerun, "adopt", "train")
         self.allow_unpinned_grader = allow_unpinned_grader
+        self._dry_run = dry_run  # BaseOperator has a method of that name
         self._release: Callable[[], None] | None = None
         self._is_killed = False
 
@@ -173,6 +185,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         with failing_fast():
             is_watched = self.wait_for_completion
             oversight = oversight_of(self.alarms, self.budget_hours, self.artifacts_uri, is_watched=is_watched)
+            if is_true(self.render_template(self._dry_run, context), "dry_run"):
+                self._rehearse(context)
             submission = self._submit(context)
         self._tell(context, submission)
         if not self.wait_for_completion:
@@ -203,12 +217,15 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         Raises:
             InvalidInput: A field is missing or malformed.
         """
+        from airflow_provider_bedrock_rft.hooks.planes import logs_of
+
         grader_arn = text_of(self.grader, "grader", GRADER)
         require_pinned(grader_arn, allow_unpinned=self.allow_unpinned_grader)
-        has_payload = not isinstance(self.dataset, str)
+        logs = logs_of(self.invocation_logs)
+        has_payload = not logs and not isinstance(self.dataset, str)
         return JobSpec(
             model=text_of(self.model, "model", {}),
-            training_data=text_of(self.dataset, "dataset", TRAINING_DATA),
+            training_data=logs.s3_uri if logs else text_of(self.dataset, "dataset", TRAINING_DATA),
             grader_arn=grader_arn,
             hyperparameters=hyperparameters_of(self.hyperparameters),
             dataset_fingerprint=text_of(self.dataset, "dataset", FINGERPRINT) if has_payload else "",
@@ -217,25 +234,47 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
             output_s3_uri=self.output_s3_uri,
             validation_data=self.validation_data,
             tags=self.tags or {},
+            invocation_logs=logs,
         )
 
     def _submit(self, context: Context) -> Submission:
         from airflow_provider_bedrock_rft.core.steps.job import release_job, submit_job
+        from airflow_provider_bedrock_rft.hooks.planes import submit_on
 
         key = key_of(context)
-        training = self.hook.native_training if self.plane == "native" else self.hook.training
+        training, planned = self._planned()
         intents = intents_of(context, self.hook, self.artifacts_uri)
-        spec = self.spec()
         self._release = lambda: _quietly(lambda: release_job(training, intents, key=key))
         policy = SubmissionPolicy(
             max_attempts=self.max_attempts,
             on_success_rerun="train" if self.on_success_rerun == "train" else "adopt",
             generation=generation_of(context),
         )
-        submission = submit_job(training, intents, key=key, spec=spec, clock=self.clock, policy=policy)
+
+        def submit(spec: JobSpec) -> Submission:
+            return submit_job(training, intents, key=key, spec=spec, clock=self.clock, policy=policy)
+
+        submission = submit_on(self.hook, training, planned, submit, clock=self.clock)
         if self._is_killed and self.on_cancel == "stop":  # killed before there was anything to stop
             release_job(training, intents, key=key)
         return submission
+
+    def _planned(self) -> tuple[TrainingService, JobSpec]:
+        from airflow_provider_bedrock_rft.hooks.planes import training_on, with_output
+
+        spec = self.spec()
+        training = training_on(self.hook, self.plane, spec.model)
+        return training, with_output(training, spec, self.artifacts_uri)
+
+    def _rehearse(self, context: Context) -> NoReturn:
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        from airflow_provider_bedrock_rft.hooks.planes import records_of, rehearse
+
+        training, spec = self._planned()
+        for line in rehearse(self.hook, training, spec, key=key_of(context), n_records=records_of(self.dataset)):
+            self.log.info(line)
+        raise AirflowSkipException("dry_run: nothing was sent, and nothing is trained.")
 
     def _tell(self, context: Context, submission: Submission) -> None:
         self.log.info(submission.story())
@@ -271,33 +310,14 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
             job = confirm(arrival, plane_of(self.hook, arrival.job_id))
         self.log.info("Job %s has made the model %s.", job.job_id, job.tuned_model)
         describe_event(context, {"job_id": job.job_id, "model": job.tuned_model, "base_model": job.model})
+        self.record(context, lambda: self._facts_of(job))
         return dump(job)
 
+    def _facts_of(self, job: Job) -> StageFacts:
+        from airflow_provider_bedrock_rft.core.job.curve import Curve
 
-class BedrockRftCancelJobOperator(BedrockRftOperator):
-    """Ask a job to stop; one that has ended already stays as it is.
-
-    Args:
-        job: Job id, or the output of a task that has one.
-        kwargs: As for every operator of this package.
-    """
-
-    template_fields = ("job", *CONNECTION_FIELDS)
-    template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json"}
-
-    def __init__(self, *, job: Given, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.job = job
-
-    def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 -- Airflow's signature
-        """Cancel it; returns the job as it is afterwards."""
-        with failing_fast():
-            job_id = text_of(self.job, "job", JOB_ID)
-            training = plane_of(self.hook, job_id)
-            training.cancel_job(job_id)
-            job = training.get_job(job_id)
-        self.log.info("Job %s is %s.", job_id, job.status)
-        return dump(job)
+        curve = Curve().extended(plane_of(self.hook, job.job_id).list_events(job.job_id))
+        return stages.of_job(job, self.spec(), curve)
 
 
 def _quietly(action: Callable[[], object]) -> None:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import math
 import os
 import signal
 import socket
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = parse_arguments(sys.argv[1:] if arguments is None else arguments)
         with listen(settings) as listener:
+            make_folder(settings.data_dir)
             serve(settings, listener)
     except CannotStart as error:
         sys.stderr.write(f"{error}\n")
@@ -65,8 +67,8 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds per real second")
     parser.add_argument("--config", type=Path, help="JSON file with further settings: training, faults, accounts")
     options = parser.parse_args(arguments)
-    if options.speed <= 0:
-        raise CannotStart(f"The speed must be positive, not {options.speed}.")
+    if not 0 < options.speed < math.inf:
+        raise CannotStart(f"The speed must be positive and finite, not {options.speed}.")
     settings = Settings(
         host=options.host,
         port=options.port,
@@ -111,6 +113,21 @@ def listen(settings: Settings) -> socket.socket:
         ) from error
     sys.stderr.write(warning(settings.host))
     return listener
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that state is kept in.
+
+    Raises:
+        CannotStart: there can be none, or nothing can be written to it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lock").touch()
+    except OSError as error:
+        raise CannotStart(
+            f"The data folder {folder} cannot be used ({error.strerror}); choose another --data-dir."
+        ) from error
 
 
 def warning(host: str) -> str:

@@ -7,12 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.emulator.judging import verdict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_bedrock_rft.emulator.mantle.inference import Answer, Sampling
     from airflow_provider_bedrock_rft.emulator.mantle.models import Policy
 
+JUDGES = frozenset(
+    {
+        "openai.gpt-oss-120b",
+        "openai.gpt-oss-120b-1:0",
+        "amazon.nova-pro-v1:0",
+        "amazon.nova-lite-v1:0",
+        "amazon.nova-micro-v1:0",
+    }
+)
 _WARM_UP = ({"role": "user", "content": "What is 2 + 2?"},)
 
 
@@ -28,7 +39,7 @@ class PlainAnswer:
 
 
 class LocalAnswerer:
-    """Answers with local-sim, one completion at a time."""
+    """Answers with local-sim, one completion at a time; models that are never trained answer judges' prompts."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
@@ -41,6 +52,8 @@ class LocalAnswerer:
         self, policy: Policy, messages: Sequence[Mapping[str, str]], sampling: Sampling, seed: int
     ) -> Answer:
         """One completion; the same for the same seed."""
+        if policy.base in JUDGES and (said := verdict(messages)) is not None:
+            return _judged(messages, said)
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(
             self._thread, _answer, policy.weights, messages, sampling.temperature, seed, sampling.max_tokens
@@ -58,6 +71,13 @@ class LocalAnswerer:
     def close(self) -> None:
         """Let go of the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _judged(messages: Sequence[Mapping[str, str]], said: str) -> PlainAnswer:
+    n_read = sum(len(message["content"].split()) for message in messages)
+    return PlainAnswer(
+        text=said, reasoning="", prompt_tokens=n_read, completion_tokens=len(said.split()), finish_reason="stop"
+    )
 
 
 def _answer(

@@ -103,6 +103,7 @@ class Emulator:
                 aws=self.aws,
                 book=book,
                 listener=listener,
+                answerer=self.answerer,
                 settings=lambda: control.training,
                 folder=folder,
                 seed=settings.seed,

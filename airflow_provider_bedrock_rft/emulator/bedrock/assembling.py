@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
+from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
+from airflow_provider_bedrock_rft.emulator.bedrock.converse import Conversations
 from airflow_provider_bedrock_rft.emulator.bedrock.custom_models import CustomModels, ModelNames, model_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.deployments import Deployments, deployment_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.events import StateChanges
 from airflow_provider_bedrock_rft.emulator.bedrock.foundation import FoundationModels
+from airflow_provider_bedrock_rft.emulator.bedrock.invocation_logs import InvocationLogs
+from airflow_provider_bedrock_rft.emulator.bedrock.invoke_model import Invocations
 from airflow_provider_bedrock_rft.emulator.bedrock.jobs import CustomizationJobs
 from airflow_provider_bedrock_rft.emulator.bedrock.listener import NativeListener
 from airflow_provider_bedrock_rft.emulator.bedrock.plane import NativePlane
@@ -19,12 +23,23 @@ from airflow_provider_bedrock_rft.emulator.bedrock.tags import Tags
 from airflow_provider_bedrock_rft.emulator.bedrock.throughput import Throughputs, throughput_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.work import JobWork, Surroundings
 from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+from airflow_provider_bedrock_rft.emulator.mantle.inference import Answerer
 from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
 from airflow_provider_bedrock_rft.emulator.settings import TrainingSettings
 from airflow_provider_bedrock_rft.emulator.store import Store
 from airflow_provider_bedrock_rft.emulator.training.engine import TrainingEngine
 
-ROOMS = (CustomizationJobs, CustomModels, Deployments, Throughputs, Tags, FoundationModels)
+ROOMS = (
+    CustomizationJobs,
+    CustomModels,
+    Deployments,
+    Throughputs,
+    Tags,
+    FoundationModels,
+    InvocationLogs,
+    Conversations,
+    Invocations,
+)
 """Every class that answers operations, in the order of the documentation."""
 
 
@@ -38,6 +53,7 @@ class Foundations:
     aws: AwsMount
     book: JobBook
     listener: NativeListener
+    answerer: Answerer
     settings: Callable[[], TrainingSettings]
     folder: Path
     seed: int
@@ -84,6 +100,8 @@ def make_native(on: Foundations) -> Native:
         work=work,
         changes=changes,
     )
+    completions = Completions(models, deployments, throughputs, on.answerer, on.clock, on.seed)
+    logs = InvocationLogs(on.store, on.clock, on.aws)
     rooms = (
         jobs,
         custom,
@@ -91,5 +109,8 @@ def make_native(on: Foundations) -> Native:
         Throughputs(throughputs, models, on.clock, receipts),
         Tags(on.store, (on.book.shelf, models, deployments, throughputs)),
         FoundationModels(),
+        logs,
+        Conversations(completions, logs),
+        Invocations(completions, logs),
     )
     return Native(plane=NativePlane(rooms), work=work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.aws.refused import AccessRefused
@@ -172,7 +173,8 @@ class CustomModels:
                 role.require("s3:GetObject", f"arn:aws:s3:::{place.bucket}/{keys[0]}")
             except AccessRefused as refused:
                 raise invalid(str(refused)) from None
-        return plane.read_object(call.account, place.bucket, keys[0]) or b""
+        body = plane.read_object(call.account, place.bucket, keys[0]) or b""
+        return body if await asyncio.to_thread(_is_weights, body) else b""
 
     def _users_of(self, owner: str, arn: str) -> Sequence[str]:
         return [
@@ -187,9 +189,19 @@ class CustomModels:
         return {
             "modelArn": arn,
             "modelName": name,
-            "baseModelName": base,
+            "baseModelName": base.partition(":")[0],
             "foundationModelArn": f"arn:aws:bedrock:{region}::foundation-model/{base}",
             "creationTime": self._clock.now(),
             "modelStatus": "Active",
             "ownerAccountId": account,
         }
+
+
+def _is_weights(body: bytes) -> bool:
+    from airflow_provider_bedrock_rft.emulator.learner.weights import MalformedWeights, load_weights  # noqa: PLC0415 -- numpy
+
+    try:
+        load_weights(body)
+    except MalformedWeights:
+        return False
+    return True

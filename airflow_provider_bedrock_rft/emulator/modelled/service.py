@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -183,7 +184,16 @@ def _read(shape: Shape, value: Any) -> Any:  # noqa: ANN401 -- JSON in, paramete
         return [_read(shape.member, item) for item in value]
     if kind == "map" and isinstance(value, dict):
         return {name: _read(shape.value, item) for name, item in value.items()}
+    if kind == "blob":
+        return _bytes(value)
     return _time(value) if kind == "timestamp" else value
+
+
+def _bytes(value: object) -> object:
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _read_text(shape: Shape, text: str, name: str) -> object:
@@ -218,4 +228,6 @@ def _write(shape: Shape, value: Any) -> Any:  # noqa: ANN401 -- parameters in, J
         return [_write(shape.member, item) for item in value]
     if kind == "map":
         return {name: _write(shape.value, item) for name, item in value.items()}
+    if kind == "blob":
+        return base64.b64encode(value).decode("ascii")
     return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_bedrock_rft.core.dataset.check import DatasetReport
+    from airflow_provider_bedrock_rft.core.ports import TrainingService
     from airflow_provider_bedrock_rft.core.steps.dataset import UploadedDataset
     from airflow_provider_bedrock_rft.hooks.inputs import Text
 
@@ -155,21 +156,23 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
     Args:
         dataset: JSONL, a local path or ``s3://`` URI.
         evaluation: Held-out JSONL files, which must share nothing with the dataset.
-        targets: Whose rules apply: ``mantle``, ``native``, ``sagemaker``.
+        targets: Whose rules apply: ``mantle``, ``native``, ``sagemaker``; those of the plane when left out.
+        plane: Where it will train: ``mantle`` keeps files itself, for ``native`` they go below ``artifacts_uri``.
         on_unchanged: When a job has succeeded on this very content before: ``train`` again, or ``skip`` this task and
             with it what follows.
-        artifacts_uri: Where the manifest of the upload is written; none without it.
+        artifacts_uri: ``s3://bucket/prefix``; the manifest of the upload is written below it.
         kwargs: As for every operator of this package.
     """
 
-    template_fields = ("dataset", "evaluation", "targets", "on_unchanged", "artifacts_uri", *CONNECTION_FIELDS)
+    template_fields = ("dataset", "evaluation", "targets", "plane", "on_unchanged", "artifacts_uri", *CONNECTION_FIELDS)
 
     def __init__(
         self,
         *,
         dataset: Text,
         evaluation: Sequence[Text] = (),
-        targets: Sequence[str] = ("mantle",),
+        targets: Sequence[str] = (),
+        plane: Text = "mantle",
         on_unchanged: str = "train",
         artifacts_uri: Text | None = None,
         **kwargs: Any,
@@ -178,19 +181,23 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
         self.dataset = dataset
         self.evaluation = evaluation
         self.targets = targets
+        self.plane = plane
         self.on_unchanged = on_unchanged
         self.artifacts_uri = artifacts_uri
 
     def execute(self, context: Context) -> dict[str, object]:
         """Check, then upload."""
+        from airflow_provider_bedrock_rft.hooks.planes import training_on
+
         with failing_fast():
             on_unchanged = one_of("on_unchanged", self.on_unchanged, "train", "skip")
+            training = training_on(self.hook, one_of("plane", str(self.plane), "mantle", "native"))
             place = text_of(self.dataset, "dataset", {})
-            self.check(place, self.evaluation, self.targets)
-            uploaded = self._upload(place)
+            self.check(place, self.evaluation, self.targets or (str(self.plane),))
+            uploaded = self._upload(training, place)
         self._report(uploaded)
         if on_unchanged == "skip" and uploaded.reused:
-            self._skip_if_trained(uploaded)
+            self._skip_if_trained(training, uploaded)
         describe_event(
             context,
             {"file_id": uploaded.file_id, "fingerprint": uploaded.fingerprint, "n_records": uploaded.n_records},
@@ -198,27 +205,31 @@ class BedrockRftUploadDatasetOperator(_DatasetOperator):
         self.record(context, lambda: stages.of_upload(uploaded, place))
         return to_xcom(uploaded)
 
-    def _upload(self, place: str) -> UploadedDataset:
-        from airflow_provider_bedrock_rft.core.steps.dataset import upload_dataset
+    def _upload(self, training: TrainingService, place: str) -> UploadedDataset:
+        from airflow_provider_bedrock_rft.core.steps.dataset import upload_dataset, upload_dataset_to_s3
 
         with local_copy(self.hook.objects, place) as path, canonical_copy(path, name=place) as (canonical, written):
             self.log.info("Uploading %s records, %s bytes.", written.n_records, f"{written.size_bytes:,}")
-            return upload_dataset(
-                self.hook.training, canonical, fingerprint=written.sha256, n_records=written.n_records
+            sha256, n_records = written.sha256, written.n_records
+            if training.capabilities.stores_files:
+                return upload_dataset(training, canonical, fingerprint=sha256, n_records=n_records)
+            prefix = f"{text_of(self.artifacts_uri, 'artifacts_uri', {}).rstrip('/')}/datasets"
+            return upload_dataset_to_s3(
+                self.hook.objects, canonical, prefix=prefix, fingerprint=sha256, n_records=n_records
             )
 
     def _report(self, uploaded: UploadedDataset) -> None:
         how = "was stored already" if uploaded.reused else "is uploaded"
         self.log.info("The dataset %s as %s (%s).", how, uploaded.file_id, uploaded.name)
 
-    def _skip_if_trained(self, uploaded: UploadedDataset) -> None:
+    def _skip_if_trained(self, training: TrainingService, uploaded: UploadedDataset) -> None:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        training = self.hook.training
-        for job in training.list_jobs(created_after=0.0):
-            if job.training_data != uploaded.file_id:
+        for listed in training.list_jobs(created_after=0.0):
+            if listed.training_data not in {"", uploaded.file_id}:
                 continue
-            if outcome_of(training.get_job(job.job_id).status) is Outcome.SUCCEEDED:  # a listing's status may be old
+            job = training.get_job(listed.job_id)  # a listing's status may be old, and it may not name the data
+            if job.training_data == uploaded.file_id and outcome_of(job.status) is Outcome.SUCCEEDED:
                 raise AirflowSkipException(
                     f"The dataset has not changed since job {job.job_id} was trained on it (on_unchanged='skip')."
                 )

@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         settings = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _leave)
         with listen(settings) as listener:
             make_folder(settings.data_dir)
             serve(settings, listener)
@@ -152,8 +154,6 @@ def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve on ``listener`` until a signal ends it."""
     from airflow_provider_bedrock_rft.emulator.assembly import FolderInUse, run  # noqa: PLC0415 -- a bad command line is told at once
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     gc.freeze()

@@ -57,8 +57,15 @@ def test_a_configuration_that_makes_no_sense_is_told(tmp_path: Path, config: str
     assert why in refused("--config", str(path), "--data-dir", str(tmp_path / "data"))
 
 
-def test_an_impossible_speed_is_told(tmp_path: Path) -> None:
-    assert "must be positive" in refused("--speed", "0", "--data-dir", str(tmp_path))
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf"])
+def test_an_impossible_speed_is_told(tmp_path: Path, speed: str) -> None:
+    assert "must be positive" in refused("--speed", speed, "--data-dir", str(tmp_path))
+
+
+def test_a_folder_that_cannot_be_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "data"):
+        assert f"The data folder {folder} cannot be used" in refused("--data-dir", str(folder))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

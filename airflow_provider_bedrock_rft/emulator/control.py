@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 PREFIX = "/_emulator"
 
 
+class _Advance(msgspec.Struct, forbid_unknown_fields=True):
+    """How far to move on, in emulated seconds."""
+
+    advance_seconds: float
+
+
 class Control:
     """Health, settings, time, faults, and the inside of jobs."""
 
@@ -48,7 +54,7 @@ class Control:
             case "GET", "clock":
                 return {"now": self._clock.now(), "speed": self._clock.speed}
             case "POST", "clock":
-                return {"now": self._clock.advance(float(_object(body)["advance_seconds"]))}
+                return {"now": self._clock.advance(msgspec.json.decode(body, type=_Advance).advance_seconds)}
             case _, "faults":
                 return self._faults_route(method, rest, body)
             case "GET", "jobs":

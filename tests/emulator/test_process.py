@@ -106,7 +106,8 @@ def test_time_runs_faster_can_be_advanced_and_does_not_run_back(start_emulator: 
     now = emulator.control("GET", "clock")["now"]
     advanced = emulator.control("POST", "clock", {"advance_seconds": 86_400})["now"]
     assert advanced >= now + 86_400
-    assert emulator.call("POST", "/_emulator/clock", {"advance_seconds": -1})[0] == 400
+    for bad in ({"advance_seconds": -1}, {}, {"advance_seconds": "soon"}, {"seconds": 1}, [], b"{"):
+        assert emulator.call("POST", "/_emulator/clock", bad)[0] == 400
     time.sleep(1.5)  # a note is taken every second
     emulator.kill()
     assert emulator.start().control("GET", "clock")["now"] >= advanced

@@ -15,6 +15,7 @@ HOMES = {
     "BedrockRftCancelJobOperator": "operators.cancel",
     "BedrockRftCheckDatasetOperator": "operators.dataset",
     "BedrockRftCheckpointAvailableSensor": "sensors.checkpoint",
+    "BedrockRftCleanUpOperator": "operators.retention",
     "BedrockRftCompareModelsOperator": "operators.evaluation",
     "BedrockRftCreateJobOperator": "operators.job",
     "BedrockRftDeleteDeploymentOperator": "operators.deployment",

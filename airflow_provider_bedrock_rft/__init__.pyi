@@ -24,6 +24,7 @@ from airflow_provider_bedrock_rft.operators.promotion import (
 )
 from airflow_provider_bedrock_rft.operators.readiness import BedrockRftAssessReadinessOperator
 from airflow_provider_bedrock_rft.operators.report import BedrockRftPublishReportOperator
+from airflow_provider_bedrock_rft.operators.retention import BedrockRftCleanUpOperator
 from airflow_provider_bedrock_rft.sensors.checkpoint import BedrockRftCheckpointAvailableSensor
 from airflow_provider_bedrock_rft.sensors.job import BedrockRftJobCompletedSensor
 from airflow_provider_bedrock_rft.triggers.waiting import BedrockRftWaitTrigger
@@ -35,6 +36,7 @@ __all__ = [
     "BedrockRftCancelJobOperator",
     "BedrockRftCheckDatasetOperator",
     "BedrockRftCheckpointAvailableSensor",
+    "BedrockRftCleanUpOperator",
     "BedrockRftCompareModelsOperator",
     "BedrockRftCreateJobOperator",
     "BedrockRftDeleteDeploymentOperator",

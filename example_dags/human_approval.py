@@ -16,20 +16,6 @@ from airflow.sdk import DAG, BaseOperator
 from airflow_provider_bedrock_rft.pipelines.retraining import Retraining, RetrainingParts, retraining_pipeline
 
 GRADER = Path(__file__).parent / "graders" / "word_problems.py"
-COMPARISON = """
-{%- set gate = ti.xcom_pull(GATE) %}
-| | model | mean score |
-|---|---|---|
-| in service | `{{ gate.baseline_model }}` | {{ '%.4f' % gate.baseline.value }} |
-| candidate | `{{ gate.candidate_model }}` | {{ '%.4f' % gate.candidate.value }} |
-
-The candidate is **{{ '%+.4f' % gate.difference.value }}**
-[{{ '%+.4f' % gate.difference.low }}, {{ '%+.4f' % gate.difference.high }}] against what is in service, on
-{{ gate.n_samples }} prompts: {{ gate.n_wins }} better, {{ gate.n_losses }} worse, p = {{ '%.2g' % gate.p_value }}.
-{% for reason in gate.reasons %}
-- {{ reason }}
-{%- endfor %}
-"""
 
 
 class Approved(RetrainingParts):
@@ -40,7 +26,7 @@ class Approved(RetrainingParts):
         return ApprovalOperator(
             task_id="approve",
             subject=f"Promote a new model for {self.plan.pipeline}?",
-            body=COMPARISON.replace("GATE", repr(gate.task_id)),
+            body=f"{{{{ ti.xcom_pull({gate.task_id!r}, key='markdown') }}}}",
         )
 
 

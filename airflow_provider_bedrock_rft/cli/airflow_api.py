@@ -116,6 +116,11 @@ class AirflowApi:
         value = self._call("GET", path).get("value")
         return json.loads(value) if isinstance(value, str) and value[:1] in {"{", "["} else value
 
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer what a human-in-the-loop task asks."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/-1/hitlDetails"
+        self._call("PATCH", path, {"chosen_options": [option], "params_input": {}})
+
     def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int) -> list[Mapping[str, object]]:
         """The structured lines in the log of one try; ``event`` is the message."""
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/logs/{try_number}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bedrock_rft.clients.translate import translated
@@ -138,6 +139,7 @@ def _version_of(raw: dict[str, Any]) -> FunctionVersion:
         description=raw.get("Description", ""),
         is_ready=state in _RESTING_STATES and update in {"Successful", ""},
         failure=failure,
+        modified_at=_seconds(raw.get("LastModified", "")),
         config=FunctionConfig(
             name=raw["FunctionName"],
             handler=raw.get("Handler", ""),
@@ -156,3 +158,8 @@ def _qualified(arn: str, version: str) -> str:
     """The ARN of a version, of which Lambda leaves the number away in some answers."""
     unqualified = ":".join(arn.split(":")[:7])
     return unqualified if version == LATEST else f"{unqualified}:{version}"
+
+
+def _seconds(stamp: str) -> float:
+    """Lambda's time stamp (``2026-11-20T14:00:00.123+0000``, always UTC) in epoch seconds, to the second."""
+    return datetime.strptime(f"{stamp[:19]}+0000", "%Y-%m-%dT%H:%M:%S%z").timestamp() if stamp else 0.0

@@ -94,6 +94,11 @@ class MantleTraining:
         named = (file for page in pages for file in page if file and file.name == name)
         return max(named, key=lambda file: file.created_at, default=None)
 
+    def list_files(self) -> Iterator[StoredFile]:
+        """Every complete file for fine-tuning."""
+        pages = self._pages("/files", "List files", wire.whole_file_in, purpose="fine-tune")
+        return (file for page in pages for file in page if file)
+
     def delete_file(self, file_id: str) -> None:
         """Remove a file; one that is gone already is no error."""
         try:
@@ -147,6 +152,14 @@ class MantleTraining:
         path = f"{_JOBS}/{_quoted(job_id)}/checkpoints"
         parse = partial(wire.checkpoint_in, job_id=job_id)
         return chain.from_iterable(self._pages(path, f"List checkpoints of job {job_id}", parse))
+
+    def delete_model(self, model: str) -> None:
+        """Remove a tuned model; one that is gone already is no error. AWS does not document the call."""
+        try:
+            with translated(f"Delete model {model}"):
+                self._client.delete(f"/models/{_quoted(model)}", cast_to=object)
+        except ResourceNotFound:
+            return
 
     def _pages(
         self, path: str, operation: str, parse: Callable[[dict[str, Any]], T], **query: object

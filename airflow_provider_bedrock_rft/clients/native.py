@@ -13,6 +13,7 @@ from airflow_provider_bedrock_rft.core.errors import (
     InvalidJobSpec,
     RequestRejected,
     ResourceConflict,
+    ResourceNotFound,
     UnsupportedOperation,
 )
 from airflow_provider_bedrock_rft.core.job.status import outcome_of
@@ -68,6 +69,10 @@ class NativeTraining:
             UnsupportedOperation: Always.
         """
         _no_files()
+
+    def list_files(self) -> Iterator[StoredFile]:
+        """None: the plane has no file store."""
+        return iter(())
 
     def delete_file(self, file_id: str) -> None:  # noqa: ARG002 - the port's
         """The plane has no file store.
@@ -139,6 +144,18 @@ class NativeTraining:
     def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:  # noqa: ARG002 - the port's
         """None: the plane shows no checkpoints."""
         return iter(())
+
+    def delete_model(self, model: str) -> None:
+        """Remove a custom model; one that is gone already is no error.
+
+        Raises:
+            ResourceConflict: It is deployed.
+        """
+        try:
+            with translated(f"Delete the custom model {model}"):
+                self._bedrock.delete_custom_model(modelIdentifier=model)
+        except ResourceNotFound:
+            return
 
 
 def _no_files() -> NoReturn:

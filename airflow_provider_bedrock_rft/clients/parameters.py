@@ -34,6 +34,13 @@ class SsmParameters:
         """Create or overwrite the parameter."""
         return self._put(name, value, overwrite=True)
 
+    def names(self, prefix: str) -> Iterator[str]:
+        """Names of the parameters below the path ``prefix``, at any depth."""
+        with translated(f"List the parameters below {prefix}"):
+            pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=prefix, Recursive=True)
+            for page in pages:
+                yield from (parameter["Name"] for parameter in page["Parameters"])
+
     def history(self, name: str) -> Iterator[Parameter]:
         """All versions (SSM keeps a hundred), oldest first."""
         with translated(f"Read the history of the parameter {name}"):

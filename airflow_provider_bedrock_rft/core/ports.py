@@ -69,6 +69,10 @@ class TrainingService(Protocol):
         """The newest complete file of that name, if there is one."""
         ...
 
+    def list_files(self) -> Iterator[StoredFile]:
+        """Every complete file, in no promised order."""
+        ...
+
     def delete_file(self, file_id: str) -> None:
         """Remove a file; removing one that is gone already is no error."""
         ...
@@ -102,6 +106,10 @@ class TrainingService(Protocol):
 
     def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:
         """The job's checkpoints in no promised order."""
+        ...
+
+    def delete_model(self, model: str) -> None:
+        """Remove a tuned model; removing one that is gone already is no error."""
         ...
 
 
@@ -214,6 +222,7 @@ class FunctionVersion:
         description: Free text; we keep the source fingerprint in it.
         is_ready: Active, and its last update successful.
         failure: Why it is not, and will not become ready by waiting; empty otherwise.
+        modified_at: When it was published or last changed, epoch seconds; 0 where Lambda does not say.
     """
 
     arn: str
@@ -223,6 +232,7 @@ class FunctionVersion:
     is_ready: bool
     config: FunctionConfig
     failure: str = ""
+    modified_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +333,10 @@ class ParameterStore(Protocol):
 
     def put(self, name: str, value: str) -> Parameter:
         """Create or overwrite the parameter."""
+        ...
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Names of the parameters below the path ``prefix``, at any depth."""
         ...
 
     def history(self, name: str) -> Iterator[Parameter]:

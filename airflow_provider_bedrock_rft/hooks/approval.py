@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.errors import InvalidInput
-
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
     from airflow_provider_bedrock_rft.hooks.gate import GateResult
@@ -33,17 +31,10 @@ def markdown_of(comparison: Comparison, result: GateResult) -> str:
     return to_markdown(content)
 
 
-def approver_in(answer: object) -> str:
-    """Who approved, by the output of an ``ApprovalOperator``; ``""`` when they rejected.
-
-    Raises:
-        InvalidInput: There is no answer.
-    """
+def approver_in(answer: object) -> str | None:
+    """Who approved, by the output of an ``ApprovalOperator``; empty for a rejection, ``None`` when nobody was asked."""
     if not isinstance(answer, Mapping) or not isinstance(options := answer.get("chosen_options"), (list, tuple)):
-        raise InvalidInput(
-            "The policy asks for a person's approval, and there is none.",
-            action="Put an ApprovalOperator between gate and promotion, and give approval=<task>.output.",
-        )
+        return None
     if APPROVE not in options:
         return ""
     user = answer.get("responded_by_user")

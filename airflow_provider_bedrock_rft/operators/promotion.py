@@ -226,11 +226,17 @@ class BedrockRftPromoteModelOperator(ShowsLinks, BedrockRftOperator):
         """Who approved, in words for the history; skips where gate or person said no."""
         if gate and gate.verdict != "promote":
             raise AirflowSkipException(f"The gate did not say promote: {gate.summary}")
-        if self.approval is None and not (gate and gate.needs_approval):
-            return ""
-        if name := approver_in(self.approval):
+        name = approver_in(self.approval)
+        if name:
             return f", approved by {name}"
-        raise AirflowSkipException("The promotion was rejected by a person.")
+        if name is not None:
+            raise AirflowSkipException("The promotion was rejected by a person.")
+        if gate and gate.needs_approval:
+            raise InvalidInput(
+                "The policy asks for a person's approval, and there is none.",
+                action="Put an ApprovalOperator between gate and promotion, and give approval=<task>.output.",
+            )
+        return ""
 
     def _chosen_model(self, gate: GateResult | None) -> str:
         if self.model is not None:

@@ -98,7 +98,9 @@ class RetrainingParts:
     def upload(self, parts: Mapping[str, XComArg]) -> Given:
         """The training data, where the service finds it (payload ``rft.dataset``)."""
         held_out = [uri for name, uri in parts.items() if name != "train"]
-        return BedrockRftUploadDatasetOperator(task_id="upload", dataset=parts["train"], evaluation=held_out).output
+        return BedrockRftUploadDatasetOperator(
+            task_id="upload", dataset=parts["train"], evaluation=held_out, artifacts_uri=self.plan.artifacts_uri
+        ).output
 
     def deploy_grader(self, parts: Mapping[str, XComArg]) -> Given:
         """The grader in service (payload ``rft.grader``)."""
@@ -107,6 +109,7 @@ class RetrainingParts:
             source=self.plan.grader,
             function_name=self.plan.function_name or f"bedrock-rft-{self.plan.pipeline}".replace("_", "-"),
             preflight=parts["test"],
+            artifacts_uri=self.plan.artifacts_uri,
         ).output
 
     def train(self, dataset: Given, grader: Given) -> Given:
@@ -166,18 +169,21 @@ class RetrainingParts:
             baseline=baseline,
             candidate=candidate,
             policy=self.plan.policy,
+            artifacts_uri=self.plan.artifacts_uri,
         )
 
     def approve(self, gate: BaseOperator) -> BaseOperator | None:  # noqa: ARG002 -- for those who override it
         """A task between gate and promotion, such as a person's approval; ``None`` for none."""
         return None
 
-    def promote(self, gate: BaseOperator) -> BaseOperator:
+    def promote(self, gate: BaseOperator, approval: BaseOperator | None = None) -> BaseOperator:
         """The task that makes the candidate the champion."""
         return BedrockRftPromoteModelOperator(
             task_id="promote",
             pipeline=self.plan.pipeline,
             gate=gate.output,
+            approval=None if approval is None else approval.output,
+            artifacts_uri=self.plan.artifacts_uri,
             outlets=[model_asset(self.plan.pipeline)],
         )
 
@@ -205,9 +211,9 @@ def retraining_pipeline(
         baseline = make.evaluate_base(grader, split["test"])
         candidate = make.evaluate_tuned(make.choose(job, grader, split), grader, split["test"])
         gate = make.gate(baseline, candidate)
-        promote = make.promote(gate)
-        gate >> promote
         approval = make.approve(gate)
+        promote = make.promote(gate, approval)
+        gate >> promote
         if approval is not None:
             gate >> approval >> promote
     return group

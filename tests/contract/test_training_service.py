@@ -89,5 +89,16 @@ def test_a_file_is_stored_found_and_deleted(subject: Any, dataset: Path) -> None
     assert subject.training.find_file(name="rft-exam.jsonl") is None
 
 
+def test_files_are_listed_until_they_are_deleted(subject: Any, dataset: Path) -> None:
+    stored = subject.training.upload_file(dataset, name="rft-listed.jsonl")
+    assert stored.file_id in {file.file_id for file in subject.training.list_files()}
+    subject.training.delete_file(stored.file_id)
+    assert stored.file_id not in {file.file_id for file in subject.training.list_files()}
+
+
+def test_deleting_a_model_that_is_not_there_is_no_error(subject: Any) -> None:
+    subject.training.delete_model("ft-00000000-0000-0000-0000-000000000000")
+
+
 def test_a_name_that_nothing_has_is_not_found(subject: Any) -> None:
     assert subject.training.find_file(name="nothing-has-this-name") is None

@@ -49,6 +49,7 @@ class World:
     objects: dict[str, bytes] = field(default_factory=dict)
     events: dict[str, list[JobEvent]] = field(default_factory=dict)
     checkpoints: dict[str, list[Checkpoint]] = field(default_factory=dict)
+    deleted_models: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     calls: int = 0
     kill_before: int = 0
@@ -125,6 +126,9 @@ class FakeTraining:
         named = [file for file in self.world.files if file.name == name]
         return self.world.call("find_file", lambda: max(named, key=lambda file: file.created_at, default=None))
 
+    def list_files(self) -> Iterator[StoredFile]:
+        return iter(list(self.world.files))
+
     def delete_file(self, file_id: str) -> None:
         self.world.files = [file for file in self.world.files if file.file_id != file_id]
 
@@ -158,6 +162,9 @@ class FakeTraining:
 
     def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:
         return iter(self.world.call("list_checkpoints", lambda: list(self.world.checkpoints.get(job_id, []))))
+
+    def delete_model(self, model: str) -> None:
+        self.world.deleted_models.append(model)
 
     def _upload(self, path: Path, name: str) -> StoredFile:
         number = len(self.world.files) + 1

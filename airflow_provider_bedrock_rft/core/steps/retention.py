@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.lineage.manifest import ref
 from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPlan, RetentionPolicy, Stored, plan_removal
+from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.core.steps.promotion import champion_of, history_of
 
 if TYPE_CHECKING:
@@ -15,7 +18,31 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.lineage.graph import Lineage
     from airflow_provider_bedrock_rft.core.ports import ParameterStore
-    from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
+
+ROOT = "/bedrock-rft"
+
+
+@payload("rft.clean_up")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanUp:
+    """What a clean-up has done.
+
+    Attributes:
+        is_dry_run: Nothing was removed; this is what would have been.
+        removed: References, oldest first.
+        n_kept: Things of the pipeline that stay.
+    """
+
+    is_dry_run: bool
+    removed: tuple[str, ...]
+    n_kept: int
+
+
+def every_registry(parameters: ParameterStore, *, root: str = ROOT) -> tuple[Registry, ...]:
+    """The registries of all pipelines below ``root``: files, graders and models may serve any of them."""
+    parts = [name.removeprefix(f"{root}/").split("/") for name in parameters.names(root)]
+    named = {pipeline for pipeline, *rest in parts if rest and rest[0] in {"champion", "challenger", "history"}}
+    return tuple(Registry(pipeline=pipeline, root=root) for pipeline in sorted(named))
 
 
 def plan_clean_up(
@@ -26,9 +53,13 @@ def plan_clean_up(
     stored: Sequence[Stored],
     policy: RetentionPolicy,
     clock: Clock,
+    in_use: Mapping[str, str] | None = None,
 ) -> RetentionPlan:
-    """What could go. Pass every registry whose models share the stored things: each protects its own."""
-    protected: dict[str, str] = {}
+    """What could go. Pass every registry whose models share the stored things: each protects its own.
+
+    ``in_use`` is what else must stay, reference → reason.
+    """
+    protected: dict[str, str] = dict(in_use or {})
     for registry in registries:
         protected.update(protected_by(parameters, registry=registry, lineage=lineage))
     return plan_removal(stored, protected=protected, policy=policy, now=clock.now())

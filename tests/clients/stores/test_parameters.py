@@ -36,6 +36,15 @@ def test_a_parameter_is_created_once(session: Session) -> None:
     assert found.value == "mine"
 
 
+def test_names_below_a_path_are_listed_at_any_depth(session: Session) -> None:
+    names = {f"/contract-names/p/history/{number:06}" for number in range(25)} | {"/contract-names/champion"}
+    for name in names:
+        session.parameters.create(name, "x")
+    session.parameters.create("/contract-names-not/champion", "x")
+    assert set(session.parameters.names("/contract-names")) == names
+    assert list(session.parameters.names("/contract-nothing")) == []
+
+
 def test_what_is_deleted_is_gone(session: Session) -> None:
     store = session.parameters
     store.put("/contract/gone", "x")

@@ -48,6 +48,9 @@ class FakeParameters:
                 raise KeyboardInterrupt
             return found[-1]
 
+    def names(self, prefix: str) -> Iterator[str]:
+        return iter([name for name in self.versions if name.startswith(f"{prefix.rstrip('/')}/")])
+
     def history(self, name: str) -> Iterator[Parameter]:
         return iter(self.versions.get(name, []))
 

@@ -1,0 +1,98 @@
+"""Remove what a pipeline no longer needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
+from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
+from airflow_provider_bedrock_rft.hooks.failures import failing_fast
+from airflow_provider_bedrock_rft.hooks.inputs import fields_of, flag, text_of
+from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
+from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+
+    from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPlan
+    from airflow_provider_bedrock_rft.core.steps.retention import CleanUp
+    from airflow_provider_bedrock_rft.hooks.inputs import Text
+
+
+class BedrockRftCleanUpOperator(BedrockRftOperator):
+    """Remove files, old versions of graders and models that a pipeline no longer needs; by default only say which.
+
+    Only what the pipeline's manifests say it made is ever considered. Whatever the policy says, these stay: every
+    pipeline's champion, the one before it and its challenger, all that they were made from, what a running job or a job
+    of another pipeline uses, a grader's live version, and what anything kept refers to. Returns ``rft.clean_up``.
+
+    Args:
+        artifacts_uri: Where the pipeline's manifests are.
+        pipeline: Whose things; the DAG's id when left out.
+        policy: Fields of ``RetentionPolicy``: ``keep_days``, ``keep_last``, ``days_by_kind``.
+        remove: Remove, instead of only saying what would be removed.
+        kwargs: As for every operator of this package.
+    """
+
+    template_fields = ("artifacts_uri", "pipeline", "policy", "remove", *CONNECTION_FIELDS)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"policy": "json"}
+
+    def __init__(
+        self,
+        *,
+        artifacts_uri: Text,
+        pipeline: str = "{{ dag.dag_id }}",
+        policy: Mapping[str, object] | None = None,
+        remove: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.artifacts_uri = artifacts_uri
+        self.pipeline = pipeline
+        self.policy = policy
+        self.remove = remove
+
+    def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 -- Airflow's signature
+        """Plan, and remove if told to."""
+        with failing_fast():
+            done = self._clean_up(is_dry_run=not flag(self.remove, "remove"))
+        verb = "would be removed" if done.is_dry_run else "removed"
+        for reference in done.removed:
+            self.log.info("%s: %s", verb, reference)
+        self.log.info("%s things %s, %s stay.", len(done.removed), verb, done.n_kept)
+        return to_xcom(done)
+
+    def _clean_up(self, *, is_dry_run: bool) -> CleanUp:
+        from airflow_provider_bedrock_rft.core.steps.inventory import removers_of
+        from airflow_provider_bedrock_rft.core.steps.retention import CleanUp, clean_up
+
+        plan = self._plan()
+        for reason, n in sorted(Counter(plan.kept.values()).items()):
+            self.log.info("%s stay: %s", n, reason)
+        gone = clean_up(plan, removers_of(self.hook.training, self.hook.functions), is_dry_run=is_dry_run)
+        return CleanUp(is_dry_run=is_dry_run, removed=tuple(one.reference for one in gone), n_kept=len(plan.kept))
+
+    def _plan(self) -> RetentionPlan:
+        from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPolicy
+        from airflow_provider_bedrock_rft.core.steps.inventory import take_inventory
+        from airflow_provider_bedrock_rft.core.steps.lineage import load_lineage
+        from airflow_provider_bedrock_rft.core.steps.retention import every_registry, plan_clean_up
+
+        hook = self.hook
+        place = text_of(self.artifacts_uri, "artifacts_uri", {})
+        pipeline = Registry(pipeline=self.pipeline).pipeline
+        policy = fields_of(self.policy, "policy", RetentionPolicy)
+        lineage = load_lineage(hook.objects, artifacts_uri=place)
+        inventory = take_inventory(hook.training, hook.functions, lineage=lineage, pipeline=pipeline)
+        return plan_clean_up(
+            hook.parameters,
+            registries=every_registry(hook.parameters),
+            lineage=lineage,
+            stored=inventory.stored,
+            policy=policy,
+            clock=self.clock,
+            in_use=inventory.in_use,
+        )

@@ -59,58 +59,45 @@ class TrainingService(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this plane can do."""
-        ...
 
     def upload_file(self, path: Path, *, name: str) -> StoredFile:
         """Store a dataset under ``name``. Not idempotent: look with :meth:`find_file` first."""
-        ...
 
     def find_file(self, *, name: str) -> StoredFile | None:
         """The newest complete file of that name, if there is one."""
-        ...
 
     def list_files(self) -> Iterator[StoredFile]:
         """Every complete file, in no promised order."""
-        ...
 
     def delete_file(self, file_id: str) -> None:
         """Remove a file; removing one that is gone already is no error."""
-        ...
 
     def create_job(self, spec: JobSpec, *, token: str) -> Job:
         """Create a job. ``token`` is sent where the plane has idempotency tokens.
 
         Never retried below this method. After ``ConnectionLost`` or ``ServiceUnavailable`` the job may exist.
         """
-        ...
 
     def request_for(self, spec: JobSpec, *, token: str) -> Mapping[str, object]:
         """What :meth:`create_job` would send, checked as it would be, under the service's names; nothing is sent."""
-        ...
 
     def get_job(self, job_id: str) -> Job:
         """The job as it is now."""
-        ...
 
     def list_jobs(self, *, created_after: float) -> Iterator[Job]:
         """Jobs created at or after that time, newest first; their status may be stale."""
-        ...
 
     def cancel_job(self, job_id: str) -> None:
         """Ask for the job to stop; a job that has ended already is no error."""
-        ...
 
     def list_events(self, job_id: str) -> Iterator[JobEvent]:
         """The job's events, newest first; order and repetition are not promised."""
-        ...
 
     def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:
         """The job's checkpoints in no promised order."""
-        ...
 
     def delete_model(self, model: str) -> None:
         """Remove a tuned model; removing one that is gone already is no error."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +151,6 @@ class ModelRuntime(Protocol):
 
     def complete(self, request: CompletionRequest) -> Completion:
         """One completion; safe to call from many threads."""
-        ...
 
 
 class ObjectStore(Protocol):
@@ -172,27 +158,21 @@ class ObjectStore(Protocol):
 
     def put(self, uri: str, path: Path) -> str:
         """Store a file (multipart when large); returns the ETag. Nothing is visible before all of it is."""
-        ...
 
     def put_bytes(self, uri: str, data: bytes) -> str:
         """Store ``data`` as one object, replacing what was there; returns the ETag."""
-        ...
 
     def get(self, uri: str) -> bytes:
         """The whole object."""
-        ...
 
     def etag(self, uri: str) -> str | None:
         """The object's ETag, ``None`` when there is no such object."""
-        ...
 
     def list(self, prefix: str) -> Iterator[str]:
         """URIs of the objects below ``prefix``."""
-        ...
 
     def delete(self, uri: str) -> None:
         """Remove an object; removing one that is gone already is no error."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,39 +235,30 @@ class FunctionService(Protocol):
 
     def get(self, name: str, *, qualifier: str = "") -> FunctionVersion | None:
         """The function (or a version or alias of it), ``None`` when there is none."""
-        ...
 
     def create(self, config: FunctionConfig, package: bytes) -> FunctionVersion:
         """Create the function."""
-        ...
 
     def update_code(self, name: str, package: bytes) -> FunctionVersion:
         """Replace the code of ``$LATEST``."""
-        ...
 
     def update_config(self, config: FunctionConfig) -> FunctionVersion:
         """Replace the configuration of ``$LATEST``."""
-        ...
 
     def publish(self, name: str, *, code_sha256: str, description: str) -> FunctionVersion:
         """Freeze ``$LATEST`` as a numbered version; ``ResourceConflict`` when its code is not ``code_sha256``."""
-        ...
 
     def versions(self, name: str) -> Iterator[FunctionVersion]:
         """The published versions, oldest first."""
-        ...
 
     def delete_version(self, name: str, version: str) -> None:
         """Remove one published version; one that is gone already is no error."""
-        ...
 
     def put_alias(self, name: str, alias: str, version: str) -> str:
         """Point ``alias`` at ``version``; returns the alias's ARN."""
-        ...
 
     def invoke(self, arn: str, payload: bytes) -> Invocation:
         """Call the function and wait for its reply."""
-        ...
 
 
 class RoleService(Protocol):
@@ -295,7 +266,6 @@ class RoleService(Protocol):
 
     def account_id(self) -> str:
         """The twelve digits of the caller's account."""
-        ...
 
     def ensure_role(
         self,
@@ -307,7 +277,6 @@ class RoleService(Protocol):
         source_account: str = "",
     ) -> str:
         """Create the role or bring it up to date; returns its ARN. ``source_account``: for whom the service may act."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,27 +294,21 @@ class ParameterStore(Protocol):
 
     def get(self, name: str) -> Parameter | None:
         """The current value, ``None`` when there is none."""
-        ...
 
     def create(self, name: str, value: str) -> Parameter:
         """Create the parameter; ``ResourceConflict`` when it exists. Of two concurrent creates exactly one wins."""
-        ...
 
     def put(self, name: str, value: str) -> Parameter:
         """Create or overwrite the parameter."""
-        ...
 
     def names(self, prefix: str) -> Iterator[str]:
         """Names of the parameters below the path ``prefix``, at any depth."""
-        ...
 
     def history(self, name: str) -> Iterator[Parameter]:
         """All versions, oldest first."""
-        ...
 
     def delete(self, name: str) -> None:
         """Remove the parameter; removing one that is gone already is no error."""
-        ...
 
 
 class IntentStore(Protocol):
@@ -353,12 +316,9 @@ class IntentStore(Protocol):
 
     def read(self, key: str) -> Mapping[str, object] | None:
         """The document, ``None`` when there is none."""
-        ...
 
     def write(self, key: str, document: Mapping[str, object]) -> None:
         """Store the document durably before returning."""
-        ...
 
     def create(self, key: str, document: Mapping[str, object]) -> bool:
         """Store the document unless there is one; true when it was stored. Of two at once, at most one wins."""
-        ...

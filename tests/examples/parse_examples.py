@@ -10,18 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 LONGER_IMPORT_TIMEOUT_SECONDS = "120"  # this machine may be doing other things
-GATE = {
-    "baseline_model": "base",
-    "candidate_model": "tuned",
-    "baseline": {"value": 0.41, "low": 0.3, "high": 0.5},
-    "candidate": {"value": 0.62, "low": 0.5, "high": 0.7},
-    "difference": {"value": 0.21, "low": 0.1, "high": 0.3},
-    "n_samples": 300,
-    "n_wins": 80,
-    "n_losses": 17,
-    "p_value": 0.00012,
-    "reasons": ["promote (gain): it is better"],
-}
 
 
 def dag_bag(folder: str) -> Any:
@@ -49,7 +37,9 @@ def rendered(bag: Any) -> dict[str, object]:
     event = SimpleNamespace(extra={"uri": "s3://b/from-event.jsonl"})
     params = {"dataset": "s3://b/from-params.jsonl"}
     return {
-        "approval": approve.render_template(approve.body, {"ti": SimpleNamespace(xcom_pull=lambda _: GATE)}),
+        "approval": approve.render_template(
+            approve.body, {"ti": SimpleNamespace(xcom_pull=lambda task_id, key: f"{key} of {task_id}")}
+        ),
         "by_event": split.render_template(split.dataset, {"triggering_asset_events": {"a": [event]}, "params": params}),
         "by_hand": split.render_template(split.dataset, {"triggering_asset_events": {}, "params": params}),
     }

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
+from airflow_provider_bedrock_rft.core.errors import ResourceNotFound
+from airflow_provider_bedrock_rft.core.job.job import Job
+from airflow_provider_bedrock_rft.core.lineage.graph import Lineage
+from airflow_provider_bedrock_rft.core.lineage.manifest import Manifest, Stage
+from airflow_provider_bedrock_rft.core.ports import FunctionConfig, FunctionVersion, StoredFile
+from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPolicy
+from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
+from airflow_provider_bedrock_rft.core.steps.inventory import removers_of, take_inventory
+from airflow_provider_bedrock_rft.core.steps.promotion import promote, set_challenger
+from airflow_provider_bedrock_rft.core.steps.retention import clean_up, every_registry, plan_clean_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_bedrock_rft.core.clock import FakeClock
+    from tests.core.steps.promotion.conftest import FakeParameters
+
+FUNCTION = "arn:aws:lambda:us-west-2:123456789012:function:g"
+CONFIG = FunctionConfig(name="g", handler="h", runtime="python3.12", role_arn="r")
+
+
+def job(number: int, *, status: str = "succeeded", owner: str = "j") -> Job:
+    return Job(
+        job_id=f"{owner}{number}",
+        status=status,
+        model="base",
+        training_data=f"f{number}",
+        grader_arn=f"{FUNCTION}:{number}",
+        created_at=float(number),
+        finished_at=float(number) if status == "succeeded" else None,
+        tuned_model=f"m{number}" if status == "succeeded" else "",
+    )
+
+
+@dataclass
+class Services:
+    """The few calls that a clean-up makes."""
+
+    jobs: list[Job] = field(default_factory=lambda: [job(n) for n in range(1, 6)])
+    files: list[str] = field(default_factory=lambda: [*(f"f{n}" for n in range(1, 6)), "somebody-elses"])
+    graders: list[int] = field(default_factory=lambda: list(range(1, 6)))
+    live: int = 5
+    removed: list[str] = field(default_factory=list)
+
+    def list_jobs(self, *, created_after: float) -> Iterator[Job]:
+        assert created_after == 0.0
+        return iter(self.jobs)
+
+    def list_files(self) -> Iterator[StoredFile]:
+        return iter([StoredFile(file_id=one, name="", size_bytes=1, created_at=0.0) for one in self.files])
+
+    def list_checkpoints(self, job_id: str) -> Iterator[Checkpoint]:
+        models = [f"c{job_id[1:]}", f"m{job_id[1:]}"]
+        return iter(
+            [
+                Checkpoint(checkpoint_id=model, job_id=job_id, step=step, model=model, created_at=0.0)
+                for step, model in enumerate(models, start=1)
+            ]
+        )
+
+    def versions(self, name: str) -> Iterator[FunctionVersion]:
+        if name != "g":
+            raise ResourceNotFound(name)
+        return iter([self.version(number) for number in self.graders])
+
+    def get(self, name: str, *, qualifier: str = "") -> FunctionVersion | None:
+        assert qualifier == "live"
+        return self.version(self.live) if name == "g" else None
+
+    def version(self, number: int) -> FunctionVersion:
+        return FunctionVersion(
+            arn=f"{FUNCTION}:{number}",
+            version=str(number),
+            code_sha256="",
+            description="",
+            is_ready=True,
+            config=CONFIG,
+            modified_at=float(number),
+        )
+
+    def delete_file(self, file_id: str) -> None:
+        self.removed.append(file_id)
+
+    def delete_model(self, model: str) -> None:
+        self.removed.append(model)
+
+    def delete_version(self, name: str, version: str) -> None:
+        self.removed.append(f"{name}:{version}")
+
+
+def manifests() -> Lineage:
+    return Lineage(
+        Manifest(
+            pipeline="p",
+            run_id=f"r{n}",
+            stage=Stage.JOB,
+            inputs={"stored file": f"file:f{n}", "grader": f"grader:{FUNCTION}:{n}"},
+            outputs={
+                "job": f"job:j{n}",
+                "model": f"model:m{n}",
+                "file": f"file:f{n}",
+                "grader": f"grader:{FUNCTION}:{n}",
+                "old": "grader:arn:aws:lambda:us-west-2:123456789012:function:gone:1",
+                "odd": "grader:no-arn",
+            },
+        )
+        for n in range(1, 6)
+    )
+
+
+def removed(store: FakeParameters, clock: FakeClock, services: Any, pipeline: str = "p") -> list[str]:
+    found = take_inventory(services, services, lineage=manifests(), pipeline=pipeline)
+    clock.sleep(1e9)
+    plan = plan_clean_up(
+        store,
+        registries=every_registry(store),
+        lineage=manifests(),
+        stored=found.stored,
+        policy=RetentionPolicy(keep_days=0, keep_last=1),
+        clock=clock,
+        in_use=found.in_use,
+    )
+    clean_up(plan, removers_of(services, services), is_dry_run=False)
+    return sorted(services.removed)
+
+
+def serve(store: FakeParameters, clock: FakeClock, *models: str, pipeline: str = "p") -> None:
+    for model in models:
+        registry = Registry(pipeline=pipeline)
+        promote(store, registry=registry, model=model, promotion_id=model, actor="a", reason="r", clock=clock)
+
+
+def test_what_made_the_newest_of_each_kind_stays(store: FakeParameters, clock: FakeClock) -> None:
+    assert removed(store, clock, Services()) == ["f2", "f3", "f4", "g:2", "g:3", "g:4", "m2", "m3", "m4"]
+
+
+def test_champion_and_predecessor_stay_with_all_that_made_them(store: FakeParameters, clock: FakeClock) -> None:
+    serve(store, clock, "m2", "m3")
+    assert removed(store, clock, Services()) == ["f4", "g:4", "m4"]
+
+
+def test_the_champions_of_every_pipeline_stay(store: FakeParameters, clock: FakeClock) -> None:
+    serve(store, clock, "m2", pipeline="another")
+    set_challenger(store, registry=Registry(pipeline="third"), model="m3", actor="a", reason="r", clock=clock)
+    assert removed(store, clock, Services()) == ["f4", "g:4", "m4"]
+
+
+def test_a_checkpoint_in_service_keeps_its_jobs_model(store: FakeParameters, clock: FakeClock) -> None:
+    serve(store, clock, "c3")
+    assert "m3" not in removed(store, clock, Services())
+
+
+@pytest.mark.parametrize("status", ["queued", "running", "a-word-of-next-year"])
+def test_what_a_job_that_may_run_uses_stays(store: FakeParameters, clock: FakeClock, status: str) -> None:
+    services = Services(jobs=[*(job(n) for n in (1, 2, 4, 5)), job(3, status=status)])
+    assert not {"f3", "g:3"} & set(removed(store, clock, services))
+
+
+def test_what_a_job_of_another_pipeline_used_stays(store: FakeParameters, clock: FakeClock) -> None:
+    services = Services(jobs=[*(job(n) for n in (1, 2, 4, 5)), job(3, owner="x")])
+    assert not {"f3", "g:3", "m3"} & set(removed(store, clock, services))
+
+
+def test_the_live_version_stays(store: FakeParameters, clock: FakeClock) -> None:
+    assert "g:3" not in removed(store, clock, Services(live=3))
+
+
+def test_another_pipeline_has_nothing_to_remove(store: FakeParameters, clock: FakeClock) -> None:
+    assert removed(store, clock, Services(), pipeline="q") == []
+
+
+def test_a_failed_jobs_file_goes(store: FakeParameters, clock: FakeClock) -> None:
+    services = Services(jobs=[*(job(n) for n in (1, 2, 4, 5)), job(3, status="failed")])
+    assert {"f3", "g:3"} <= set(removed(store, clock, services))

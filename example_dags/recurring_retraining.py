@@ -86,8 +86,9 @@ with DAG(
         poll_interval_seconds=2,
     )
     first_checkpoint = BedrockRftCheckpointAvailableSensor(
-        task_id="first_checkpoint", job=train.output, poke_interval=2, timeout=3600
+        task_id="first_checkpoint", job_from="train", poke_interval=2, timeout=3600
     )
+    [upload, deploy] >> first_checkpoint
     evaluate_base = BedrockRftEvaluateModelOperator(
         task_id="evaluate_base",
         model="{{ params.model }}",

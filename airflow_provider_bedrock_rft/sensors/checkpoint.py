@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
 from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
 from airflow_provider_bedrock_rft.core.codec import dump
 from airflow_provider_bedrock_rft.core.errors import JobFailure
+from airflow_provider_bedrock_rft.core.job.ending import Ending, EndingKind
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.inputs import JOB_ID, text_of, whole_number
+from airflow_provider_bedrock_rft.hooks.job_maker import JobMaker
 from airflow_provider_bedrock_rft.sensors.sensor import BedrockRftSensor
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_bedrock_rft.hooks.inputs import Given
     from airflow_provider_bedrock_rft.triggers.watch import Arrival
 
@@ -23,24 +29,53 @@ class BedrockRftCheckpointAvailableSensor(BedrockRftSensor):
     the sensor.
 
     Args:
-        job: Job id, or the output of a task that has one. ``BedrockRftCreateJobOperator`` pushes it under the key
-            ``job_id`` as soon as the job exists.
+        job: Job id, or the output of a task that has one.
+        job_from: Instead of ``job``: id of a ``BedrockRftCreateJobOperator`` task of the same run. The sensor runs
+            beside it, takes its job as soon as there is one, and the next one if a retry makes another; it fails when
+            the task has failed or was skipped. Its mode is ``reschedule`` unless you choose one.
         step: Training step, from 1; the default takes the first checkpoint there is.
         kwargs: As for every sensor of this package.
     """
 
-    template_fields = ("job", "step", *CONNECTION_FIELDS)
+    template_fields = ("job", "job_from", "step", *CONNECTION_FIELDS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"job": "json"}
 
-    def __init__(self, *, job: Given, step: int | str = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, job: Given | None = None, job_from: str | None = None, step: int | str = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(**({"mode": "reschedule"} if job_from else {}) | kwargs)
         self.job = job
+        self.job_from = job_from
         self.step = step
 
     @property
     def checkpoint_step(self) -> int:
         """The step, from the rendered field."""
         return whole_number(self.step, "step")
+
+    def is_ready(self, context: Context) -> bool:
+        """True when the job is known: given, or pushed by the task that makes it.
+
+        Raises:
+            AirflowFailException: That task has ended without a job.
+        """
+        if not self.job_from:
+            return True
+        maker = JobMaker(context, self.job_from)
+        job_id = maker.job_id()
+        if job_id != self.job:
+            self._looks = None
+        self.job = job_id or None
+        if not job_id and maker.is_finished:
+            raise AirflowFailException(f"Task {self.job_from!r} has ended ({maker.state}) and has no job to look at.")
+        return bool(job_id)
+
+    def may_change(self, context: Context, arrival: Arrival) -> bool:
+        """True when the task that made the job may make another one, in a retry."""
+        if not self.job_from or not isinstance(arrival, Ending):
+            return False
+        is_lost = arrival.reason in {EndingKind.FAILED, EndingKind.CANCELLED}
+        return is_lost and not JobMaker(context, self.job_from).is_finished
 
     def job_id(self) -> str:
         """The job, from the rendered field."""

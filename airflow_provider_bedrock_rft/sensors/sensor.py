@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_bedrock_rft.core.clock import to_utc
 from airflow_provider_bedrock_rft.core.errors import JobCancellation, JobFailure, WaitTimeout
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
 from airflow_provider_bedrock_rft.deferral import WaitingTask
@@ -66,39 +67,61 @@ class BedrockRftSensor(WaitingTask, BaseSensorOperator):
         """The payload of what was waited for; raises errors of ours when it did not come."""
         raise NotImplementedError
 
+    def is_ready(self, context: Context) -> bool:  # noqa: ARG002 -- for those that wait for their job first
+        """True when the job is known."""
+        return True
+
+    def may_change(self, context: Context, arrival: Arrival) -> bool:  # noqa: ARG002 -- likewise
+        """True when this end of the job is not the last word."""
+        return False
+
     def execute(self, context: Context) -> object:
         """Poke as Airflow's sensors do, or look once and defer."""
-        if not self.deferrable:
-            return super().execute(context)
         try:
-            with failing_fast():
-                plan = self._plan(self.clock.now() + self.timeout)
-                arrival = self.wait(plan, checkpoint_step=self.checkpoint_step)
-            return self._concluded(arrival)
+            if self.deferrable and self.is_ready(context):
+                return self._look_or_defer(context)
         except (AirflowFailException, AirflowSensorTimeout) as error:
             if self.soft_fail or self.never_fail:
                 raise AirflowSkipException(str(error)) from error
             raise
+        return super().execute(context)
 
-    def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 -- Airflow's signature
+    def _look_or_defer(self, context: Context) -> dict[str, object]:
+        with failing_fast():
+            arrival = self.wait(self._plan(self.clock.now() + self.timeout), checkpoint_step=self.checkpoint_step)
+        if self.may_change(context, arrival):
+            self._come_back()
+        return self._concluded(arrival)
+
+    def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         with failing_fast():
+            if not self.is_ready(context):
+                return PokeReturnValue(is_done=False)
             if self._looks is None:
                 self._looks = self.watch(self._plan(NEVER), checkpoint_step=self.checkpoint_step)
             found = self._looks.look()
-            if isinstance(found, float):
+            if isinstance(found, float) or self.may_change(context, found):
                 return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._concluded(found))
 
     def execute_complete(
         self,
-        context: Context,  # noqa: ARG002 -- Airflow's signature
+        context: Context,
         event: object = None,
         plan: object = None,
     ) -> dict[str, object]:
         """Go on after a deferral."""
         arrival, _ = self.arrival_of(event, plan)
+        if self.may_change(context, arrival):
+            self._come_back()
         return self._concluded(arrival)
+
+    def _come_back(self) -> NoReturn:
+        """Give the slot back and start anew after a pause."""
+        from airflow.exceptions import AirflowRescheduleException
+
+        raise AirflowRescheduleException(to_utc(self.clock.now() + self.poke_interval))  # type: ignore[no-untyped-call]
 
     def _plan(self, deadline_at: float) -> WaitPlan:
         return WaitPlan(

@@ -115,6 +115,8 @@ class Watch:
     def _show(self, training: TrainingService, job: Job) -> Seen:
         """News is welcome and never decides: a wait does not end because events cannot be read."""
         self._progress.status(job)
+        if self._checkpoint_step is not None:
+            return Seen()  # who waits for a checkpoint runs beside a task that tells the job's news
         seen = self._overseer.look(training, job, now=self._clock.now(), patience=PATIENCE)
         self._progress.show(seen.events)
         self._progress.alarm(seen.findings)

@@ -46,6 +46,18 @@ class FakeTi:
     max_tries: int = 2
     xcoms: dict[str, object] = field(default_factory=dict)
     task: Any = None
+    states: dict[str, str | None] = field(default_factory=dict)
+    pushed_by: dict[tuple[str, str], object] = field(default_factory=dict)
+
+    def get_task_states(self, *, dag_id: str, run_ids: list[str], task_ids: list[str], map_index: int | None) -> Any:
+        assert (dag_id, run_ids, map_index) == (self.dag_id, [self.run_id], None)
+        return {self.run_id: {name: self.states[name] for name in task_ids if name in self.states}}
+
+    def get_first_reschedule_date(self, _context: Any) -> None:
+        return None
+
+    def xcom_pull(self, *, task_ids: str, key: str) -> object:
+        return self.pushed_by.get((task_ids, key))
 
     def xcom_push(self, key: str, value: object) -> None:
         json.dumps(value, allow_nan=False)  # what Airflow would refuse, we refuse

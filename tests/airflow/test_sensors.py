@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -176,3 +177,85 @@ def test_a_step_that_is_no_number_is_one_sentence(sensor: Any, run: Any) -> None
     task = sensor(BedrockRftCheckpointAvailableSensor, step="soon")
     with pytest.raises(AirflowFailException, match="step is 'soon'"):
         task.execute(run.context(task))
+
+
+def beside(sensor: Any, **fields: Any) -> Any:
+    task = sensor(BedrockRftCheckpointAvailableSensor, **{"job": None, "job_from": "train", **fields})
+    assert task.mode == "reschedule"
+    return task
+
+
+@pytest.mark.parametrize("state", [None, "scheduled", "queued", "running", "deferred", "up_for_retry"])
+def test_beside_a_task_that_has_no_job_yet(sensor: Any, run: Any, state: str | None) -> None:
+    run.ti.states = {} if state is None else {"train": state}
+    assert not beside(sensor).poke(run.context(None))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_beside_a_task_without_a_job_the_slot_is_given_back(sensor: Any, run: Any, *, deferrable: bool) -> None:
+    task = beside(sensor, deferrable=deferrable)
+    with pytest.raises(AirflowRescheduleException):
+        task.execute({**run.context(task), "task_reschedule_count": 0})
+
+
+def test_beside_a_task_that_makes_the_job_meanwhile(sensor: Any, world: Any, run: Any) -> None:
+    task = beside(sensor)
+    assert not task.poke(run.context(task))
+    run.ti.states = {"train": "deferred"}
+    run.ti.pushed_by = {("train", "job_id"): "ftjob-1"}
+    assert not task.poke(run.context(task))
+    world.checkpoints["ftjob-1"] = [CHECKPOINT]
+    assert task.poke(run.context(task)).xcom_value["model"] == "m20"
+
+
+def test_beside_a_cleared_task_the_job_of_the_earlier_try_is_not_taken(sensor: Any, world: Any, run: Any) -> None:
+    world.checkpoints["ftjob-1"] = [CHECKPOINT]
+    run.ti.pushed_by = {("train", "job_id"): "ftjob-1"}
+    run.ti.states = {"train": "queued"}
+    assert not beside(sensor).poke(run.context(None))
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+@pytest.mark.parametrize("state", ["failed", "skipped", "upstream_failed", "removed"])
+def test_beside_a_task_that_ended_without_a_job(sensor: Any, run: Any, state: str, *, deferrable: bool) -> None:
+    run.ti.states = {"train": state}
+    task = beside(sensor, deferrable=deferrable)
+    with pytest.raises(AirflowFailException, match=state):
+        task.execute(run.context(task))
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_retry_beside_it_may_make_another_job(sensor: Any, world: Any, run: Any, status: str) -> None:
+    world.end("ftjob-1", status)
+    world.jobs.append(replace(JOB, job_id="ftjob-2", created_at=world.clock.now()))
+    run.ti.states = {"train": "up_for_retry"}
+    run.ti.pushed_by = {("train", "job_id"): "ftjob-1"}
+    task = beside(sensor)
+    assert not task.poke(run.context(task))
+    run.ti.states = {"train": "deferred"}
+    run.ti.pushed_by = {("train", "job_id"): "ftjob-2"}
+    world.checkpoints["ftjob-2"] = [replace(CHECKPOINT, job_id="ftjob-2")]
+    assert task.poke(run.context(task)).xcom_value["job_id"] == "ftjob-2"
+
+
+def test_a_job_that_failed_with_its_task_fails_the_sensor_beside_it(sensor: Any, world: Any, run: Any) -> None:
+    world.end("ftjob-1", "failed")
+    run.ti.states = {"train": "failed"}
+    run.ti.pushed_by = {("train", "job_id"): "ftjob-1"}
+    with pytest.raises(AirflowFailException, match="ftjob-1"):
+        beside(sensor).poke(run.context(None))
+
+
+def test_a_deferred_sensor_beside_a_task_looks_again_after_a_lost_job(sensor: Any, run: Any) -> None:
+    run.ti.states = {"train": "deferred"}
+    run.ti.pushed_by = {("train", "job_id"): "ftjob-1"}
+    task = beside(sensor, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(run.context(task))
+    assert deferred.value.trigger.plan.job_id == "ftjob-1"
+    event = dump(Ending(job_id="ftjob-1", reason=EndingKind.CANCELLED))
+    with pytest.raises(AirflowRescheduleException):
+        task.execute_complete(run.context(task), event=event, **kwargs_of(deferred))
+    run.ti.states = {"train": "failed"}
+    with pytest.raises(AirflowFailException):
+        task.execute_complete(run.context(task), event=event, **kwargs_of(deferred))

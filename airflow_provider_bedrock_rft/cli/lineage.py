@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.core.lineage.manifest import Stage, ref
     from airflow_provider_bedrock_rft.core.lineage.report import story_text
 
-    kinds = {"model", *(stage.value for stage in Stage)}
+    kinds = {"model", "file", "prompts", "difficulty", "champion", *(stage.value for stage in Stage)}
     reference = args.model if args.model.split(":", 1)[0] in kinds and ":" in args.model else ref("model", args.model)
     story = _lineage(args).story(reference)
     if args.format == "json":

@@ -22,6 +22,7 @@ NEEDS = {
     "dataset": "inputs",
     "preflight": "inputs",
     "validation_data": "inputs",
+    "model": "planes",
     "plane": "planes",
     "role_arn": "job_roles",
 }
@@ -47,9 +48,10 @@ def read_dag_file(file: Path) -> tuple[Mapping[str, tuple[str, ...]], tuple[str,
             text = _rendered(dag, task, value)
             if text is None:
                 unknown.add(f"{dag.dag_id}.{task.task_id}: {name}")
-            elif target := _target(task, name, text):
-                found.setdefault(target, set()).add(text)
-    return {name: tuple(sorted(values)) for name, values in found.items()}, tuple(sorted(unknown))
+            else:
+                target, meant = _meaning_of(task, name, text)
+                found.setdefault(target, set()).add(meant)
+    return {name: tuple(sorted(values)) for name, values in found.items() if name}, tuple(sorted(unknown))
 
 
 def _dags_in(file: Path) -> list[Any]:
@@ -89,8 +91,14 @@ def _rendered(dag: Any, task: Any, value: str) -> str | None:  # noqa: ANN401 --
         return None
 
 
-def _target(task: Any, name: str, text: str) -> str:  # noqa: ANN401 -- an operator, mapped or not
+def _meaning_of(task: Any, name: str, text: str) -> tuple[str, str]:  # noqa: ANN401 -- an operator, mapped or not
+    """Field of ``PipelineNeeds`` and value, both empty where the text needs nothing."""
+    from airflow_provider_bedrock_rft.core.job.plane import plane_of_model
+
     target = NEEDS[name]
     if name == "role_arn" and "Grader" in task.task_type:
-        return GRADER_ROLE
-    return "" if target == "inputs" and not text.startswith("s3://") else target
+        return GRADER_ROLE, text
+    if name == "model":
+        return target, plane_of_model(text).value
+    needs_nothing = text == "auto" if name == "plane" else target == "inputs" and not text.startswith("s3://")
+    return ("", "") if needs_nothing else (target, text)

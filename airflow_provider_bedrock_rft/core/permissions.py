@@ -14,6 +14,8 @@ from airflow_provider_bedrock_rft.core.identifiers import Arn, S3Uri
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 
 BASIC_EXECUTION = "service-role/AWSLambdaBasicExecutionRole"
+MADE_JOB_ROLES = "role/rft-job-*"
+"""The roles that are made for jobs of the native plane; named in ``core.job.role``."""
 PLANES = ("mantle", "native")
 MAX_POLICY_CHARACTERS = 6_144
 """IAM's quota for a managed policy, white space not counted."""
@@ -56,7 +58,7 @@ class PipelineNeeds:
         artifacts: ``s3://bucket/prefix`` that are read and written.
         inputs: ``s3://bucket/key`` that are only read, such as datasets.
         planes: ``mantle``, ``native`` or both.
-        job_roles: ARNs of the roles that the native plane assumes.
+        job_roles: ARNs of the roles that the native plane assumes; they are made per job when empty.
         kms_keys: ARNs of the keys of encrypted buckets.
         partition: ``aws``, ``aws-us-gov`` or ``aws-cn``.
     """
@@ -80,10 +82,6 @@ class PipelineNeeds:
             raise InvalidInput(f"There is no plane {unknown[0]!r}.", action=f"Say {' or '.join(PLANES)}.")
         for arn in (*self.grader_roles, *self.job_roles, *self.kms_keys):
             Arn.parse(arn)
-        if "native" in self.planes and not self.job_roles:
-            raise InvalidInput(
-                "The native plane trains under a role of yours, and none was given.", action="Give the job's role ARN."
-            )
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
         """The ARN of a resource of this account."""
@@ -170,7 +168,9 @@ def _native(needs: PipelineNeeds) -> Sequence[Statement]:
     jobs, models = needs.arn("bedrock", "model-customization-job/*"), needs.arn("bedrock", "custom-model/*")
     deployments = needs.arn("bedrock", "custom-model-deployment/*")
     deploy = [f"{verb}CustomModelDeployment" for verb in ("Create", "Get", "Update", "Delete")]
+    profiles, bases = needs.arn("bedrock", "inference-profile/*"), base.replace(f":{needs.region}:", ":*:")
     passed = {"StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}}
+    made = [] if needs.job_roles else [needs.arn("iam", MADE_JOB_ROLES, regional=False)]
     return (
         Statement(
             sid="NativeTrain",
@@ -183,8 +183,9 @@ def _native(needs: PipelineNeeds) -> Sequence[Statement]:
             resources=["*"],
         ),
         Statement(sid="NativeServe", actions=_prefixed("bedrock", deploy), resources=[models, deployments]),
-        Statement(sid="NativeAsk", actions=["bedrock:InvokeModel"], resources=[base, deployments]),
-        Statement(sid="NativeRole", actions=["iam:PassRole"], resources=needs.job_roles, conditions=passed),
+        Statement(sid="NativeAsk", actions=["bedrock:InvokeModel"], resources=[bases, profiles, deployments]),
+        Statement(sid="NativeRole", actions=_prefixed("iam", ROLE_UPKEEP), resources=made),
+        Statement(sid="NativePass", actions=["iam:PassRole"], resources=made or needs.job_roles, conditions=passed),
     )
 
 

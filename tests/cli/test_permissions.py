@@ -74,6 +74,16 @@ def test_what_only_the_run_knows_is_named(tmp_path: Path, capsys: pytest.Capture
     assert "on arn:aws:iam::111122223333:role/exec\n" in told.out
 
 
+@pytest.mark.airflow
+def test_the_plane_is_that_of_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without = NATIVE.replace('plane="native", role_arn="arn:aws:iam::111122223333:role/job", ', "")
+    (tmp_path / "native.py").write_text(without)
+    assert main(["permissions", *ACCOUNT, "--dag", str(tmp_path / "native.py"), "--format", "text"]) == 0
+    out = capsys.readouterr().out
+    assert "Mantle" not in out
+    assert "NativePass\n  iam:PassRole\n    on arn:aws:iam::111122223333:role/rft-job-*\n" in out
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("x = 1", "has no task of this package"), ("from airflow.sdk import DAG\nraise OSError('gone')", "gone")],

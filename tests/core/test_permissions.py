@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import airflow_provider_bedrock_rft as package
 from airflow_provider_bedrock_rft.core.errors import InvalidIdentifier, InvalidInput
+from airflow_provider_bedrock_rft.core.job.role import training_role_name
 from airflow_provider_bedrock_rft.core.permissions import (
     MAX_POLICY_CHARACTERS,
     PipelineNeeds,
@@ -76,8 +78,17 @@ def test_with_a_given_role_no_role_is_made() -> None:
 def test_the_native_plane_passes_its_role_to_bedrock_only() -> None:
     found = by_sid(needs(planes=["native"], job_roles=[ROLE], functions=["maths"], artifacts=["s3://kept"]))
     assert "MantleTrain" not in found
-    assert found["NativeRole"].conditions["StringEquals"]["iam:PassedToService"] == "bedrock.amazonaws.com"
+    assert found["NativePass"].conditions["StringEquals"]["iam:PassedToService"] == "bedrock.amazonaws.com"
+    assert found["NativePass"].resources == [ROLE]
+    assert "NativeRole" not in found
     assert found["Keep"].resources == ["arn:aws:s3:::kept/*"]
+
+
+def test_without_a_job_role_those_that_are_made_are_kept_and_passed() -> None:
+    found = by_sid(needs(planes=["native"]))
+    made = training_role_name({"Version": "2012-10-17"})
+    for sid in ("NativeRole", "NativePass"):
+        assert [fnmatch(f"arn:aws:iam::{ACCOUNT}:role/{made}", pattern) for pattern in found[sid].resources] == [True]
 
 
 def test_the_job_role_grades_and_reads_and_is_assumed_for_jobs_of_the_account() -> None:
@@ -106,7 +117,6 @@ def test_the_document_is_a_policy_and_small_enough() -> None:
         ({"account": "1234"}, "is no AWS account"),
         ({"account": "arn:aws:iam::"}, "is no AWS account"),
         ({"planes": ["sagemaker"]}, "no plane 'sagemaker'"),
-        ({"planes": ["native"]}, "under a role of yours"),
     ],
 )
 def test_bad_needs(fields: dict[str, Any], sentence: str) -> None:

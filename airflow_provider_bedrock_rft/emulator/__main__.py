@@ -47,7 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=os.environ.get("EMULATOR_LOG", "WARNING"), stream=sys.stderr, format="%(asctime)s %(name)s %(message)s"
     )
     try:
-        settings = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        if "--self-test" in given:
+            return _self_test()
+        settings = parse_arguments(given)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
         with listen(settings) as listener:
@@ -59,6 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _self_test() -> int:
+    from airflow_provider_bedrock_rft.emulator.conformance.self_test import self_test  # noqa: PLC0415 -- slow, and rare
+
+    return self_test()
+
+
 def parse_arguments(arguments: Sequence[str]) -> Settings:
     """The settings that a command line asks for."""
     parser = argparse.ArgumentParser(prog="bedrock-rft emulator", description="Amazon Bedrock RFT, emulated locally.")
@@ -68,6 +77,9 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--seed", type=int, default=42, help="seed of jobs and answers that are given none")
     parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds per real second")
     parser.add_argument("--config", type=Path, help="JSON file with further settings: training, faults, accounts")
+    parser.add_argument(
+        "--self-test", action="store_true", help="examine the native planes by botocore's models, and end"
+    )
     options = parser.parse_args(arguments)
     if not 0 < options.speed < math.inf:
         raise CannotStart(f"The speed must be positive and finite, not {options.speed}.")

@@ -1,0 +1,1 @@
+"""The native planes, examined with requests made from the vendor's service models."""

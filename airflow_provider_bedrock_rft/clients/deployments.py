@@ -123,7 +123,7 @@ def _on_demand_in(data: Mapping[str, Any]) -> Deployment:
     return Deployment(
         model=str(data["customModelDeploymentArn"]),
         name=str(data["modelDeploymentName"]),
-        kind=DeploymentKind.ON_DEMAND,
+        serving=DeploymentKind.ON_DEMAND,
         custom_model=str(data["modelArn"]),
         status=str(data["status"]),
         created_at=_epoch(data["createdAt"]),
@@ -139,7 +139,7 @@ def _provisioned_in(data: Mapping[str, Any]) -> Deployment:
     return Deployment(
         model=str(data["provisionedModelArn"]),
         name=str(data["provisionedModelName"]),
-        kind=DeploymentKind.PROVISIONED,
+        serving=DeploymentKind.PROVISIONED,
         custom_model=serving,
         status=str(data["status"]),
         created_at=_epoch(data["creationTime"]),

@@ -82,7 +82,7 @@ class Deployment:
     Attributes:
         model: ARN of the deployment: what the runtime is asked with.
         name: Of the deployment.
-        kind: How it is served.
+        serving: How it is served.
         custom_model: ARN of the custom model that answers now.
         status: The service's own word.
         created_at: Epoch seconds, UTC.
@@ -93,7 +93,7 @@ class Deployment:
 
     model: str
     name: str
-    kind: DeploymentKind
+    serving: DeploymentKind
     custom_model: str
     status: str
     created_at: float

@@ -153,14 +153,7 @@ def _with_keywords(settings: TrialSettings, source: GraderSource) -> TrialSettin
 def _reopen(source: GraderSource, zip_bytes: bytes) -> GraderPackage:
     with zipfile.ZipFile(io.BytesIO(zip_bytes)) as archive:
         unpacked_bytes = sum(entry.file_size for entry in archive.infolist())
-    return GraderPackage(
-        origin=source.origin,
-        zip_bytes=zip_bytes,
-        fingerprint=source.fingerprint,
-        handler=source.handler,
-        runtime=f"python{source.python_version}",
-        unpacked_bytes=unpacked_bytes,
-    )
+    return GraderPackage.of(source, zip_bytes, unpacked_bytes=unpacked_bytes)
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -41,18 +41,11 @@ def _text(record: Record) -> str:
 def _grade(
     functions: FunctionService, arn: str, records: Sequence[Record], completions: Sequence[str]
 ) -> tuple[float, ...]:
-    from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
+    from airflow_provider_bedrock_rft.core.grader.trial.cases import sample_of
     from airflow_provider_bedrock_rft.core.steps.grader_versions import invoke_grader
 
     samples = [
-        GraderSample(
-            sample_id=record.record_id,
-            completion=completion,
-            reference=record.reference,
-            turns=record.messages,
-            metadata=record.metadata,
-        )
-        for record, completion in zip(records, completions, strict=True)
+        sample_of(record, completion, record.record_id) for record, completion in zip(records, completions, strict=True)
     ]
     scores = list(invoke_grader(functions, arn, samples).values())
     _refuse_failures(arn, scores)

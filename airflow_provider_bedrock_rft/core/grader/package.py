@@ -81,6 +81,18 @@ class GraderPackage:
     runtime: str
     unpacked_bytes: int
 
+    @classmethod
+    def of(cls, source: GraderSource, zip_bytes: bytes, *, unpacked_bytes: int) -> GraderPackage:
+        """An archive that was made of ``source``."""
+        return cls(
+            origin=source.origin,
+            zip_bytes=zip_bytes,
+            fingerprint=source.fingerprint,
+            handler=source.handler,
+            runtime=f"python{source.python_version}",
+            unpacked_bytes=unpacked_bytes,
+        )
+
     @property
     def sha256(self) -> str:
         """SHA-256 of the archive, in hex."""
@@ -109,14 +121,7 @@ def build_package(source: GraderSource, dependencies: Mapping[str, bytes] | None
     _check_size(source.origin, "unpacked", unpacked_bytes, MAX_UNPACKED_BYTES)
     zip_bytes = _zip(files)
     _check_size(source.origin, "zipped", len(zip_bytes), MAX_ZIP_BYTES)
-    return GraderPackage(
-        origin=source.origin,
-        zip_bytes=zip_bytes,
-        fingerprint=source.fingerprint,
-        handler=source.handler,
-        runtime=f"python{source.python_version}",
-        unpacked_bytes=unpacked_bytes,
-    )
+    return GraderPackage.of(source, zip_bytes, unpacked_bytes=unpacked_bytes)
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:

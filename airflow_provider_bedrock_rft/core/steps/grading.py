@@ -15,6 +15,7 @@ from airflow_provider_bedrock_rft.core.evaluation.journal import Journal
 from airflow_provider_bedrock_rft.core.evaluation.run import ScoredCompletion
 from airflow_provider_bedrock_rft.core.grader.contract import batches_of, encode_event, parse_reply
 from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
+from airflow_provider_bedrock_rft.core.grader.trial.cases import sample_of
 from airflow_provider_bedrock_rft.core.steps.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -61,7 +62,11 @@ class GradeBook:
             GraderFailure: More answers than the settings allow have no score.
         """
         entries = {entry_fingerprint(record, answer.completion): (record, answer) for record, answer in answers}
-        missing = [_entry(name, *entry) for name, entry in entries.items() if name not in self._grades]
+        missing = [
+            sample_of(record, answer.completion, name)
+            for name, (record, answer) in entries.items()
+            if name not in self._grades
+        ]
         if missing:
             self._grade(missing)
         scored = [self._scored(record, answer) for record, answer in answers]
@@ -139,14 +144,3 @@ class GradeBook:
                 n_failed=len(failed),
                 sample_ids=[one.sample_id for one in failed[:20]],
             )
-
-
-def _entry(name: str, record: Record, answer: Answer) -> GraderSample:
-    return GraderSample(
-        sample_id=name,
-        completion=answer.completion,
-        reference=record.reference,
-        turns=record.messages,
-        metadata=record.metadata,
-        tools=record.tools,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.grader.contract import Score, encode_event, read_reply
-from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
+from airflow_provider_bedrock_rft.core.grader.trial.cases import sample_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def score_with(grader: GraderProcess) -> ScoreCompletions:
 
 
 def _score_batch(grader: GraderProcess, pairs: Sequence[tuple[Record, str]]) -> list[float | str]:
-    samples = [_sample(str(number), record, completion) for number, (record, completion) in enumerate(pairs)]
+    samples = [sample_of(record, completion, str(number)) for number, (record, completion) in enumerate(pairs)]
     answer = grader.invoke(encode_event(samples))
     if answer.error_type:
         return [f"The grader failed: {answer.error_type}: {answer.error_message}."] * len(pairs)
@@ -38,17 +38,6 @@ def _score_batch(grader: GraderProcess, pairs: Sequence[tuple[Record, str]]) -> 
         _outcome(reply.scores.get(sample.sample_id), faults.get(sample.sample_id) or faults.get("", ""))
         for sample in samples
     ]
-
-
-def _sample(sample_id: str, record: Record, completion: str) -> GraderSample:
-    return GraderSample(
-        sample_id=sample_id,
-        completion=completion,
-        reference=record.reference,
-        turns=record.messages,
-        metadata=record.metadata,
-        tools=record.tools,
-    )
 
 
 def _outcome(score: Score | None, fault: str) -> float | str:

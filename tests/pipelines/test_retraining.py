@@ -88,8 +88,10 @@ class KeptGrader(RetrainingParts):
 
 
 def test_an_approval_stands_before_the_promotion() -> None:
-    below = edges(made(Careful))
-    assert {("r.promotion_gate", "r.ask_about_tutor"), ("r.ask_about_tutor", "r.promote")} <= below
+    dag = made(Careful)
+    assert {("r.promotion_gate", "r.ask_about_tutor"), ("r.ask_about_tutor", "r.promote")} <= edges(dag)
+    promote: Any = dag.get_task("r.promote")
+    assert promote.approval.operator.task_id == "r.ask_about_tutor"
 
 
 def test_a_part_may_be_no_task_at_all() -> None:

@@ -52,11 +52,12 @@ class JobBook:
     def write(self, owner: str, document: Json, **members: object) -> Change:
         """The write that stores ``document`` with other ``members``."""
         document.update(members, lastModifiedTime=self._clock.now())
-        if document["stage"] == Stage.ENDED:
-            self._newest.pop(document["jobArn"], None)
-        else:
-            self._newest[document["jobArn"]] = document
+        self._newest[document["jobArn"]] = document
         return self.shelf.update(owner, copy.copy(document), label=str(Stage(document["stage"]).value))
+
+    def forget(self, arn: str) -> None:
+        """Nothing more is on its way to the disk for this job."""
+        self._newest.pop(arn, None)
 
 
 def with_details(document: Json, now: float, **statuses: str) -> Json:

@@ -20,6 +20,7 @@ class Call:
     params: Json
     account: str
     region: str
+    principal: str
     id: str
 
     @property

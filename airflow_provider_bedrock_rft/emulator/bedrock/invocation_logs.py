@@ -71,6 +71,7 @@ class InvocationLogs:
             "schemaVersion": "1.0",
             "timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "accountId": call.account,
+            "identity": {"arn": call.principal},
             "region": call.region,
             "requestId": call.id,
             "operation": call.operation.name,

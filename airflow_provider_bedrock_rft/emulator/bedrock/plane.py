@@ -26,11 +26,12 @@ class NativePlane:
 
     def __init__(self, rooms: Iterable[object]) -> None:
         self._handlers = handlers(rooms)
+        self._services: dict[str, ModelledService] = {}
 
     async def handle(self, request: Request) -> Reply | StreamReply:
         """Answer a request; refusals are replies too. ``request.path`` is still percent-encoded."""
         for name in SERVICES:
-            service = await asyncio.to_thread(modelled, name)
+            service = self._services.get(name) or await self._load(name)
             found = service.find(request.method, request.path)
             if found is not None:
                 operation, labels = found
@@ -39,6 +40,11 @@ class NativePlane:
                     return not_emulated(f"The operation {operation.name} of {name}")
                 return await self._serve(service, operation, labels, request, handler)
         return not_emulated(f"{request.method} {request.path} of Amazon Bedrock")
+
+    async def _load(self, name: str) -> ModelledService:
+        """The service's model, which takes a moment to read."""
+        self._services[name] = await asyncio.to_thread(modelled, name)
+        return self._services[name]
 
     async def _serve(
         self,
@@ -51,7 +57,14 @@ class NativePlane:
         try:
             params = service.read(operation, labels, request.query, request.headers, request.body)
             answer = await handler(
-                Call(operation=operation, params=params, account=request.account, region=request.region, id=request.id)
+                Call(
+                    operation=operation,
+                    params=params,
+                    account=request.account,
+                    region=request.region,
+                    principal=request.principal,
+                    id=request.id,
+                )
             )
             if isinstance(answer, (Reply, StreamReply)):
                 return answer

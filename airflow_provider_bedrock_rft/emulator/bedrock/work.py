@@ -194,6 +194,7 @@ class JobWork:
             members.update(outputModelArn=arn, customModelArn=arn)
         released = self._around.names.release(owner, job["outputModelName"])
         await self._around.store.commit(self._around.book.write(owner, job, **members), released, *changes)
+        self._around.book.forget(job["jobArn"])
         await self._around.changes.tell(owner, job)
 
 

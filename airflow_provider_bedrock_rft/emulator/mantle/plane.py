@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+TRAINING_REGION = "us-west-2"
+REGIONS = frozenset(
+    f"{TRAINING_REGION} us-east-1 us-east-2 us-gov-west-1 ap-southeast-2 ap-southeast-3 ap-south-1 ap-northeast-1 "
+    "eu-central-1 eu-west-1 eu-west-2 eu-south-1 eu-north-1 sa-east-1".split()
+)
+_TRAINING = frozenset({"files", "fine_tuning"})
+
+
 class Room(Protocol):
     """The operations below one path."""
 
@@ -34,8 +42,25 @@ class MantlePlane:
         if room is None:
             return NOT_FOUND
         try:
+            check_region(request.region, first)
             return await room.route(request, segments) or NOT_FOUND
         except MantleError as error:
             return error.to_reply()
         except UnknownCursor as error:
             return invalid_value("after", f"there is no {error} to continue after").to_reply()
+
+
+def check_region(region: str, room: str) -> None:
+    """Every region has a host of its own at AWS; here the region that the caller's key is signed for stands for it.
+
+    Raises:
+        MantleError: Mantle is not served there, or training is not.
+    """
+    if region not in REGIONS:
+        raise _forbidden(f"The API key is for {region}, where there is no Mantle endpoint")
+    if room in _TRAINING and region != TRAINING_REGION:
+        raise _forbidden(f"The API key is for {region}; fine-tuning is served in {TRAINING_REGION} only")
+
+
+def _forbidden(message: str) -> MantleError:
+    return MantleError(message, status=403, code="access_denied", kind="permission_error")

@@ -142,6 +142,7 @@ def test_invocations_are_logged_and_can_be_trained_on(native: Any, finished: Any
         "Converse",
         "123456789012",
     )
+    assert record["identity"]["arn"] == "arn:aws:iam::123456789012:root"
     bedrock.delete_model_invocation_logging_configuration()
     assert "loggingConfig" not in bedrock.get_model_invocation_logging_configuration()
     source = {

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
-from airflow_provider_bedrock_rft.hooks.inputs import fields_of, flag, text_of
+from airflow_provider_bedrock_rft.hooks.inputs import fields_of, flag, one_of, text_of
 from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
     from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPlan
     from airflow_provider_bedrock_rft.core.steps.retention import CleanUp
     from airflow_provider_bedrock_rft.hooks.inputs import Text
+
+PLANES = ("mantle", "native")
 
 
 class BedrockRftCleanUpOperator(BedrockRftOperator):
@@ -33,6 +35,7 @@ class BedrockRftCleanUpOperator(BedrockRftOperator):
         artifacts_uri: Where the pipeline's manifests are.
         pipeline: Whose things; the DAG's id when left out.
         policy: Fields of ``RetentionPolicy``: ``keep_days``, ``keep_last``, ``days_by_kind``.
+        planes: Whose jobs are asked what they use: ``mantle``, ``native``. Leave out only what the account has not.
         remove: Remove, instead of only saying what would be removed.
         kwargs: As for every operator of this package.
     """
@@ -46,6 +49,7 @@ class BedrockRftCleanUpOperator(BedrockRftOperator):
         artifacts_uri: Text,
         pipeline: str = "{{ dag.dag_id }}",
         policy: Mapping[str, object] | None = None,
+        planes: Sequence[str] = PLANES,
         remove: bool | str = False,
         **kwargs: Any,
     ) -> None:
@@ -53,6 +57,7 @@ class BedrockRftCleanUpOperator(BedrockRftOperator):
         self.artifacts_uri = artifacts_uri
         self.pipeline = pipeline
         self.policy = policy
+        self.planes = [one_of("planes", plane, *PLANES) for plane in planes]
         self.remove = remove
 
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 -- Airflow's signature
@@ -85,8 +90,9 @@ class BedrockRftCleanUpOperator(BedrockRftOperator):
         place = text_of(self.artifacts_uri, "artifacts_uri", {})
         pipeline = Registry(pipeline=self.pipeline).pipeline
         policy = fields_of(self.policy, "policy", RetentionPolicy)
+        planes = [hook.training if plane == "mantle" else hook.native_training for plane in self.planes]
         lineage = load_lineage(hook.objects, artifacts_uri=place)
-        inventory = take_inventory(hook.training, hook.functions, lineage=lineage, pipeline=pipeline)
+        inventory = take_inventory(planes, hook.functions, lineage=lineage, pipeline=pipeline)
         return plan_clean_up(
             hook.parameters,
             registries=every_registry(hook.parameters),

@@ -351,7 +351,7 @@ def test_a_champion_and_what_made_it_stay_whoever_cleans_up(pipeline: Pipeline) 
     choice = pipeline.outputs["choice"]
     pipeline.go(rft.BedrockRftPromoteModelOperator, "serve", pipeline="serving", model=choice, reason="Serve.")
     lineage = load_lineage(pipeline.hook.objects, artifacts_uri=ARTIFACTS)
-    everything = take_inventory(pipeline.hook.training, pipeline.hook.functions, lineage=lineage, pipeline="tutor")
+    everything = take_inventory([pipeline.hook.training], pipeline.hook.functions, lineage=lineage, pipeline="tutor")
     assert {one.kind for one in everything.stored} >= {"file", "grader", "model"}
     done = clean(pipeline, pipeline="tutor")
     assert ref("model", choice["checkpoint"]["model"]) not in done["removed"]

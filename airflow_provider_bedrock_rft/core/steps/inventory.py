@@ -38,25 +38,30 @@ class Inventory:
 
 
 def take_inventory(
-    training: TrainingService, functions: FunctionService, *, lineage: Lineage, pipeline: str
+    planes: Sequence[TrainingService], functions: FunctionService, *, lineage: Lineage, pipeline: str
 ) -> Inventory:
-    """Look for everything that the manifests of ``pipeline`` say it made."""
+    """Look for everything that the manifests of ``pipeline`` say it made.
+
+    Models that answer only through a deployment are left out: what serves is the deployment, not the model.
+    """
     own = {
         reference
         for manifest in lineage.manifests
         if manifest.pipeline == pipeline
         for reference in manifest.outputs.values()
     }
-    jobs = list(training.list_jobs(created_after=0.0))
     names = sorted(_functions_in(own))
-    stored = (
-        *(one for one in _files(training) if one.reference in own),
-        *(one for name in names for one in _versions(functions, name) if one.reference in own),
-        *_models(training, [job for job in jobs if ref("job", job.job_id) in own]),
-    )
-    in_use = {reference: reason for job in jobs for reference, reason in _uses(job, own)}
+    stored = [one for name in names for one in _versions(functions, name)]
+    in_use: dict[str, str] = {}
+    for training in planes:
+        jobs = [_in_full(training, job) for job in training.list_jobs(created_after=0.0)]
+        stored += _files(training)
+        if not training.capabilities.needs_deployment:
+            stored += _models(training, [job for job in jobs if ref("job", job.job_id) in own])
+        in_use.update(use for job in jobs for use in _uses(job, own))
     in_use.update((ref("grader", arn), "the live version") for arn in _live(functions, names))
-    return Inventory(stored=stored, in_use=in_use)
+    ours = tuple(one for one in stored if one.kind == "checkpoint" or one.reference in own)
+    return Inventory(stored=ours, in_use=in_use)
 
 
 def removers_of(training: TrainingService, functions: FunctionService) -> Mapping[str, Callable[[str], None]]:
@@ -67,6 +72,11 @@ def removers_of(training: TrainingService, functions: FunctionService) -> Mappin
         functions.delete_version(parsed.part("name"), parsed.part("qualifier"))
 
     return {"file": training.delete_file, "model": training.delete_model, "grader": delete_version}
+
+
+def _in_full(training: TrainingService, job: Job) -> Job:
+    """A job that may run, with what it uses, which some planes' listings leave out."""
+    return training.get_job(job.job_id) if not job.grader_arn and _may_run(job) else job
 
 
 def _files(training: TrainingService) -> Iterator[Stored]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +10,7 @@ from airflow_provider_bedrock_rft.core.errors import ResourceNotFound
 from airflow_provider_bedrock_rft.core.job.job import Job
 from airflow_provider_bedrock_rft.core.lineage.graph import Lineage
 from airflow_provider_bedrock_rft.core.lineage.manifest import Manifest, Stage
-from airflow_provider_bedrock_rft.core.ports import FunctionConfig, FunctionVersion, StoredFile
+from airflow_provider_bedrock_rft.core.ports import Capabilities, FunctionConfig, FunctionVersion, StoredFile
 from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPolicy
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.core.steps.inventory import removers_of, take_inventory
@@ -48,7 +48,24 @@ class Services:
     files: list[str] = field(default_factory=lambda: [*(f"f{n}" for n in range(1, 6)), "somebody-elses"])
     graders: list[int] = field(default_factory=lambda: list(range(1, 6)))
     live: int = 5
+    needs_deployment: bool = False
+    full_jobs: list[Job] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            plane="fake",
+            has_events=True,
+            has_checkpoints=True,
+            has_idempotency_token=False,
+            has_job_names=False,
+            needs_deployment=self.needs_deployment,
+            stores_files=True,
+        )
+
+    def get_job(self, job_id: str) -> Job:
+        return next(job for job in self.full_jobs if job.job_id == job_id)
 
     def list_jobs(self, *, created_after: float) -> Iterator[Job]:
         assert created_after == 0.0
@@ -117,7 +134,7 @@ def manifests() -> Lineage:
 
 
 def removed(store: FakeParameters, clock: FakeClock, services: Any, pipeline: str = "p") -> list[str]:
-    found = take_inventory(services, services, lineage=manifests(), pipeline=pipeline)
+    found = take_inventory([services], services, lineage=manifests(), pipeline=pipeline)
     clock.sleep(1e9)
     plan = plan_clean_up(
         store,
@@ -180,3 +197,15 @@ def test_another_pipeline_has_nothing_to_remove(store: FakeParameters, clock: Fa
 def test_a_failed_jobs_file_goes(store: FakeParameters, clock: FakeClock) -> None:
     services = Services(jobs=[*(job(n) for n in (1, 2, 4, 5)), job(3, status="failed")])
     assert {"f3", "g:3"} <= set(removed(store, clock, services))
+
+
+def test_models_that_answer_through_a_deployment_are_left_alone(store: FakeParameters, clock: FakeClock) -> None:
+    assert not {"m2", "m3", "m4"} & set(removed(store, clock, Services(needs_deployment=True)))
+
+
+def test_a_listing_that_names_no_grader_is_asked_again(store: FakeParameters, clock: FakeClock) -> None:
+    running = job(3, status="running")
+    services = Services(
+        jobs=[*(job(n) for n in (1, 2, 4, 5)), replace(running, grader_arn="", training_data="")], full_jobs=[running]
+    )
+    assert not {"f3", "g:3"} & set(removed(store, clock, services))

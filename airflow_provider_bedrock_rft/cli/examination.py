@@ -138,7 +138,7 @@ def _version(name: str, first: tuple[int, int], beyond: tuple[int, int]) -> Obse
 
 def _region(session: Session) -> Observation:
     config = session.config
-    if config.region == TRAINING_REGION or config.endpoint_url:
+    if config.region == TRAINING_REGION:
         return Observation(step="region", state=OK, text=config.region)
     return Observation(
         step="region",

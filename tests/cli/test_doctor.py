@@ -127,7 +127,7 @@ def test_a_connection_that_is_not_there() -> None:
 
 @pytest.mark.parametrize(
     ("region", "endpoint_url", "state"),
-    [("us-west-2", "", "ok"), ("eu-west-1", "", "warning"), ("eu-west-1", "http://127.0.0.1:1", "ok")],
+    [("us-west-2", "", "ok"), ("eu-west-1", "", "warning"), ("eu-west-1", "http://127.0.0.1:1", "warning")],
 )
 def test_the_region_of_training(region: str, endpoint_url: str, state: str) -> None:
     assert seen(Services(region=region, endpoint_url=endpoint_url))["region"][0] == state

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import openai
@@ -78,7 +79,42 @@ def test_bad_keys_are_refused(emulator: Any, token: str, status: int) -> None:
     assert answer["error"]["type"] == "authentication_error"
 
 
-def test_a_wrong_secret_and_an_expired_key_are_refused(emulator: Any) -> None:
+def test_an_expired_key_is_refused(emulator: Any) -> None:
+    from datetime import timedelta
+
+    from aws_bedrock_token_generator import provide_token
+    from botocore.credentials import Credentials
+
+    class Keys:
+        def load(self) -> Credentials:
+            return Credentials("AKIALOCALEMULATOR001", "local-emulator-secret")
+
+    token = provide_token(region="us-west-2", aws_credentials_provider=Keys(), expiry=timedelta(seconds=1))
+    time.sleep(2.1)
+    status, answer = emulator.call("GET", "/v1/models", headers={"authorization": f"Bearer {token}"})
+    assert (status, answer["error"]["message"]) == (401, "The API key has expired.")
+
+
+@pytest.mark.parametrize(
+    ("region", "path", "status"),
+    [
+        ("us-west-2", "/v1/files", 200),
+        ("us-east-1", "/v1/models", 200),
+        ("us-east-1", "/v1/files", 403),
+        ("us-east-1", "/v1/fine_tuning/jobs", 403),
+        ("eu-west-3", "/v1/models", 403),
+    ],
+)
+def test_a_key_of_another_region_is_refused_where_training_is(
+    emulator: Any, region: str, path: str, status: int
+) -> None:
+    key = {"authorization": f"Bearer {emulator.token(region=region)}"}
+    got, answer = emulator.call("GET", path, headers=key)
+    assert got == status
+    assert status == 200 or f"The API key is for {region}" in answer["error"]["message"]
+
+
+def test_a_wrong_secret_and_an_unknown_key_are_refused(emulator: Any) -> None:
     for token in (emulator.token(secret="wrong"), emulator.token(key="AKIAUNKNOWN000000000")):
         assert emulator.call("GET", "/v1/models", headers={"authorization": f"Bearer {token}"})[0] == 401
 

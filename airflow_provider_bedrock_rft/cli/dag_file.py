@@ -6,6 +6,7 @@ import sys
 from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def read_dag_file(file: Path) -> tuple[Mapping[str, tuple[str, ...]], tuple[str,
     tasks = [(dag, task) for dag in _dags_in(file) for task in dag.tasks if _is_ours(task)]
     if not tasks:
         raise InvalidInput(f"{file} has no task of this package.", action="Name the file that defines the DAG.")
+    if any("CleanUp" in task.task_type for _, task in tasks):
+        found["cleans_up"] = {"yes"}
     for dag, task in tasks:
         for name, value in _texts_of(task):
             text = _rendered(dag, task, value)
@@ -61,7 +64,9 @@ def _dags_in(file: Path) -> list[Any]:
         raise InvalidInput(f"There is no file {file}.", action="Name the file that defines the DAG.")
     homes = ("airflow.dag_processing.dagbag", "airflow.models.dagbag")  # Airflow moved it in 3.2
     with redirect_stdout(sys.stderr):  # Airflow logs to standard output, which is for the command's result
-        bag = import_module(next(home for home in homes if find_spec(home))).DagBag(dag_folder=str(file.resolve()))
+        bag_of = import_module(next(home for home in homes if find_spec(home))).DagBag
+        without = {"include_examples": False} if "include_examples" in signature(bag_of).parameters else {}
+        bag = bag_of(dag_folder=str(file.resolve()), **without)
     for error in bag.import_errors.values():
         raise InvalidInput(f"{file} does not parse: {error.strip().splitlines()[-1]}", action="Mend it first.")
     return list(bag.dags.values())

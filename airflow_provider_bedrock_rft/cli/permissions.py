@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plane", action="append", default=[], choices=("mantle", "native"), help="(default mantle)")
     for name, text in MANY.items():
         parser.add_argument(f"--{name}", action="append", default=[], help=f"{text}; may be repeated")
+    parser.add_argument("--clean-up", action="store_true", help="it removes old files, models and grader versions too")
     parser.add_argument(
         "--for",
         dest="whose",
@@ -82,6 +83,7 @@ def _needs(args: argparse.Namespace) -> PipelineNeeds:
         inputs=both("inputs", args.input),
         job_roles=both("job_roles", args.job_role),
         kms_keys=args.kms_key,
+        cleans_up=args.clean_up or bool(found.get("cleans_up")),
         planes=both("planes", args.plane) or ("mantle",),
     )
 

@@ -60,6 +60,7 @@ class PipelineNeeds:
         planes: ``mantle``, ``native`` or both.
         job_roles: ARNs of the roles that the native plane assumes; they are made per job when empty.
         kms_keys: ARNs of the keys of encrypted buckets.
+        cleans_up: Removes old files, models and grader versions too; what any pipeline serves is read, to be spared.
         partition: ``aws``, ``aws-us-gov`` or ``aws-cn``.
     """
 
@@ -73,6 +74,7 @@ class PipelineNeeds:
     planes: Sequence[str] = ("mantle",)
     job_roles: Sequence[str] = ()
     kms_keys: Sequence[str] = ()
+    cleans_up: bool = False
     partition: str = "aws"
 
     def __post_init__(self) -> None:
@@ -120,7 +122,9 @@ def pipeline_statements(needs: PipelineNeeds) -> Sequence[Statement]:
     """What the identity of the Airflow connection has to be allowed, step by step."""
     planes = {"mantle": _mantle, "native": _native}
     statements = [statement for plane in needs.planes for statement in planes[plane](needs)]
-    return [found for found in (*statements, *_grader(needs), *_storage(needs), *_champion(needs)) if found.resources]
+    removing = _clean_up(needs) if needs.cleans_up else ()
+    found = (*statements, *_grader(needs), *_storage(needs), *_champion(needs), *removing)
+    return [statement for statement in found if statement.resources]
 
 
 def job_role_statements(needs: PipelineNeeds) -> Sequence[Statement]:
@@ -231,6 +235,28 @@ def _champion(needs: PipelineNeeds) -> Sequence[Statement]:
     parameters = [needs.arn("ssm", f"parameter{name}/*") for name in names]
     return (
         Statement(sid="Champion", actions=_prefixed("ssm", ("GetParameter", "PutParameter")), resources=parameters),
+    )
+
+
+def _clean_up(needs: PipelineNeeds) -> Sequence[Statement]:
+    """Where a pipeline's clean-up looks and removes; what it may remove is decided by its policy and the manifests."""
+    root = Registry(pipeline="any").root
+    mantle = [needs.arn("bedrock-mantle", kind) for kind in ("project/*", "customized-model/*")]
+    native = [needs.arn("bedrock", "custom-model/*")] if "native" in needs.planes else []
+    removed = _prefixed("bedrock-mantle", ("DeleteFile", "DeleteCustomizedModel"))
+    return (
+        Statement(sid="CleanMantle", actions=removed, resources=mantle if "mantle" in needs.planes else []),
+        Statement(sid="CleanNative", actions=["bedrock:DeleteCustomModel"], resources=native),
+        Statement(
+            sid="CleanGrader",
+            actions=_prefixed("lambda", ("DeleteFunction",)),
+            resources=[arn for arn in _functions(needs) if arn.endswith(":*")],
+        ),
+        Statement(
+            sid="Spare",
+            actions=_prefixed("ssm", ("GetParameter", "GetParametersByPath")),
+            resources=[needs.arn("ssm", f"parameter{root}"), needs.arn("ssm", f"parameter{root}/*")],
+        ),
     )
 
 

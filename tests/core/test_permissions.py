@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import botocore
 import botocore.session
 import pytest
 
@@ -97,6 +98,20 @@ def test_the_job_role_grades_and_reads_and_is_assumed_for_jobs_of_the_account() 
     assert condition["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
 
 
+def test_only_a_pipeline_that_cleans_up_may_delete() -> None:
+    def deleting(cleans_up: bool) -> set[str]:  # noqa: FBT001
+        found = by_sid(
+            needs(functions=["maths"], pipelines=["tutor"], planes=["mantle", "native"], cleans_up=cleans_up)
+        )
+        return {sid for sid, one in found.items() for action in one.actions if ":Delete" in action}
+
+    assert deleting(cleans_up=False) == {"GraderRole", "NativeRole", "NativeServe"}
+    assert deleting(cleans_up=True) - deleting(cleans_up=False) == {"CleanMantle", "CleanNative", "CleanGrader"}
+    assert by_sid(needs(functions=["maths"], cleans_up=True))["CleanGrader"].resources == [
+        f"arn:aws:lambda:us-west-2:{ACCOUNT}:function:maths:*"  # versions, never the function
+    ]
+
+
 def test_keys_and_partitions() -> None:
     key = f"arn:aws-us-gov:kms:us-gov-west-1:{ACCOUNT}:key/1"
     found = by_sid(PipelineNeeds(account=ACCOUNT, region="us-gov-west-1", partition="aws-us-gov", kms_keys=[key]))
@@ -129,32 +144,37 @@ def test_a_role_has_to_be_an_arn() -> None:
         needs(grader_roles=["admin"])
 
 
+NOT_CALLED_BY_TASKS = {"delete_parameter", "get_parameter_history"}
+CLIENTS_OF_BOTO = ("self._client", "self._iam", "self._ssm", "self._bedrock")
+
+
 def operations_called(module: str) -> set[str]:
-    """Names of the boto3 operations that a client of ours calls on its ``self._…`` client."""
+    """Names of the operations that a client of ours calls on its boto3 client, those of paginators included."""
     tree = ast.parse((CLIENTS / f"{module}.py").read_text())
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return {
-        call.attr
-        for call in calls
-        if isinstance(call, ast.Attribute)
-        and ast.unparse(call.value).startswith(("self._client", "self._iam", "self._ssm"))
-    }
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    named = {call.func.attr for call in calls if ast.unparse(call.func.value) in CLIENTS_OF_BOTO}  # type: ignore[attr-defined]
+    paged = {ast.literal_eval(call.args[0]) for call in calls if call.func.attr == "get_paginator"}  # type: ignore[attr-defined]
+    return {name for name in named | paged if "provisioned" not in name}  # capacity is bought by a person
 
 
 @pytest.mark.parametrize(
-    ("module", "service", "not_of_a_pipeline"),
+    ("module", "service"),
     [
-        ("functions", "lambda", {"delete_function"}),
-        ("roles", "iam", set[str]()),
-        ("parameters", "ssm", {"delete_parameter"}),
+        ("functions", "lambda"),
+        ("roles", "iam"),
+        ("parameters", "ssm"),
+        ("native", "bedrock"),
+        ("deployments", "bedrock"),
     ],
 )
-def test_whatever_our_clients_call_is_allowed(module: str, service: str, not_of_a_pipeline: set[str]) -> None:
-    """Clean-ups are a person's; every other operation that a client can call has its action here."""
+def test_whatever_our_clients_call_is_allowed(module: str, service: str) -> None:
     known = botocore.session.get_session().get_service_model(service).operation_names
-    snake = {re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(): name for name in known}
-    called = {snake[name] for name in operations_called(module) - not_of_a_pipeline if name in snake}
-    allowed = {action.partition(":")[2] for found in by_sid(FULL).values() for action in found.actions}
+    snake = {botocore.xform_name(name): name for name in known}
+    called = {snake[name] for name in operations_called(module) - NOT_CALLED_BY_TASKS if name in snake}
+    granted = pipeline_statements(
+        needs(pipelines=["p"], functions=["f"], artifacts=["s3://kept"], planes=["mantle", "native"], cleans_up=True)
+    )
+    allowed = {action.partition(":")[2] for statement in granted for action in statement.actions}
     renamed = {"Invoke": "InvokeFunction"}
     assert called
-    assert {renamed.get(name, name) for name in called} <= allowed
+    assert {renamed.get(name, name) for name in called} - allowed == set()

@@ -143,19 +143,6 @@ def is_true(given: object, field: str) -> bool:
     return words[word]
 
 
-def flag(given: object, field: str) -> bool:
-    """A yes or no that a template may have turned into text.
-
-    Raises:
-        InvalidInput: It is neither.
-    """
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    try:
-        return words[str(given).strip().lower()]
-    except KeyError:
-        raise InvalidInput(f"{field} is {given!r}; it must be true or false.") from None
-
-
 def one_of(field: str, value: str, *allowed: str) -> str:
     """``value``, if it is allowed.
 

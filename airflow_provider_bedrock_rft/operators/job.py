@@ -121,6 +121,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "alarms": "json",
     }
     operator_extra_links = (BedrockRftJobLink(), BedrockRftGraderLink(), BedrockRftGraderLogsLink())
+    _release: Callable[[], None] | None = None
+    _is_killed = False
 
     def __init__(
         self,
@@ -165,17 +167,13 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.tags = tags
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self.wait_timeout_hours = wait_timeout_hours
-        self.poll_interval_seconds = poll_interval_seconds
+        self.wait_timeout_hours, self.poll_interval_seconds = wait_timeout_hours, poll_interval_seconds
         self.on_cancel = one_of("on_cancel", on_cancel, "stop", "leave")
-        self.alarms = alarms
-        self.budget_hours = budget_hours
+        self.alarms, self.budget_hours = alarms, budget_hours
         self.max_attempts = max_attempts
         self.on_success_rerun = one_of("on_success_rerun", on_success_rerun, "adopt", "train")
         self.allow_unpinned_grader = allow_unpinned_grader
         self._dry_run = dry_run  # BaseOperator has a method of that name
-        self._release: Callable[[], None] | None = None
-        self._is_killed = False
 
     def execute(self, context: Context) -> dict[str, object]:
         """Submit, then wait."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
-from airflow_provider_bedrock_rft.hooks.inputs import fields_of, flag, one_of, text_of
+from airflow_provider_bedrock_rft.hooks.inputs import fields_of, is_true, one_of, text_of
 from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 
@@ -63,7 +63,7 @@ class BedrockRftCleanUpOperator(BedrockRftOperator):
     def execute(self, context: Context) -> dict[str, object]:  # noqa: ARG002 -- Airflow's signature
         """Plan, and remove if told to."""
         with failing_fast():
-            done = self._clean_up(is_dry_run=not flag(self.remove, "remove"))
+            done = self._clean_up(is_dry_run=not is_true(self.remove, "remove"))
         verb = "would be removed" if done.is_dry_run else "removed"
         for reference in done.removed:
             self.log.info("%s: %s", verb, reference)

@@ -30,6 +30,10 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1500, "height": 850}, color_scheme="light")
         log_in(page, url, state["password"])
         take_graph(page, url)
+        take_page(page, f"{url}/plugin/bedrock-rft", "ui-overview", ".rft-page table")
+        tab = f"{url}/dags/{DAG_ID}/runs/{RUN_ID}/plugin/bedrock-rft-run"
+        take_page(page, tab, "ui-run", ".rft-chart")
+        take_page(page, f"{tab}#comparison", "ui-comparison", ".rft-forest")
         browser.close()
 
 
@@ -48,6 +52,15 @@ def take_graph(page: Page, url: str) -> None:
     page.goto(f"{url}/dags/{DAG_ID}/runs/{RUN_ID}", wait_until="networkidle")
     page.wait_for_timeout(3000)
     page.screenshot(path=IMAGES / "graph.png")
+
+
+def take_page(page: Page, url: str, name: str, awaited: str) -> None:
+    """The RFT page, once ``awaited`` is drawn; without Airflow's own side panels."""
+    page.set_viewport_size({"width": 1500, "height": 1150})
+    page.goto(url, wait_until="networkidle")
+    page.wait_for_selector(awaited)
+    page.wait_for_timeout(1500)
+    page.locator(".rft-page").screenshot(path=IMAGES / f"{name}.png")
 
 
 if __name__ == "__main__":

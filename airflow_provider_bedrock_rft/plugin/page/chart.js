@@ -1,6 +1,7 @@
 // Line charts in SVG: hover and arrow keys read values, dragging or + and − zoom; marks stand at their step.
 import { h, number, useEffect, useRef, useState } from "./core.js";
 
+const MANY_MARKS = 12;
 const PAD = { left: 54, right: 14, top: 14, bottom: 26 };
 
 /** About `wanted` round numbers from `low` to `high`. */
@@ -77,7 +78,7 @@ export function LineChart({ title, series, band, marks = [], domain, cursor, onC
   const read = series.map((one) => ({ one, point: one.points.length ? nearest(one.points, shown ?? last) : null }));
   return h(
     "figure",
-    { className: series.length > 1 ? "rft-chart rft-noisy" : "rft-chart", ref: box },
+    { className: `rft-chart${series.length > 1 ? " rft-noisy" : ""}${marks.length > MANY_MARKS ? " rft-crowded" : ""}`, ref: box },
     h(
       "figcaption",
       null,
@@ -176,8 +177,9 @@ export function Sparkline({ points, label, width = 132, height = 30 }) {
   if (!known.length) return h("span", { className: "rft-muted" }, "–");
   const values = known.map(([, value]) => value);
   const [low, high] = [Math.min(...values), Math.max(...values)];
+  const span = Math.max(high - low, 0.05 * Math.abs(high)) || 1; // noise is not drawn like a landslide
   const x = (at) => 4 + (at / Math.max(1, points.length - 1)) * (width - 8);
-  const y = (value) => height - 5 - ((value - low) / (high - low || 1)) * (height - 10);
+  const y = (value) => height - 5 - ((value - (low + high) / 2) / span + 0.5) * (height - 10);
   const [lastAt, lastValue] = known[known.length - 1];
   const line = h(
     "svg",

@@ -112,14 +112,15 @@ function Curves({ view }) {
   const found = useMemo(() => Object.fromEntries(view.series.map((one) => [one.name, one])), [view.series]);
   if (!found.reward && !view.series.length)
     return h(Empty, null, view.is_running ? "The job has reported no step yet." : "The job has reported no metrics.");
-  const domain = zoom ?? [1, Math.max(2, view.last_step, view.is_running ? view.total_steps : 0)];
+  const ahead = view.is_running ? Math.min(view.total_steps, Math.max(20, 2 * view.last_step)) : 0;
+  const domain = zoom ?? [1, Math.max(2, view.last_step, ahead)];
   const marks = [...view.checkpoints, ...view.findings];
   const shared = { domain, cursor, onCursor: setCursor, onZoom: setZoom };
   const { reward_min: low, reward_max: high } = found;
   const others = view.series.filter(({ name }) => !IN_REWARD.includes(name));
   const beside = others.filter(({ name }) => BESIDE.includes(name));
   const more = others.filter(({ name }) => !BESIDE.includes(name));
-  const small = (one) => h(LineChart, { key: one.name, title: one.label, series: [one], marks: marks.map((mark) => ({ ...mark })), height: 130, ...shared });
+  const small = (one) => h(LineChart, { key: one.name, title: one.label, series: [one], marks: view.findings, height: 130, ...shared });
   return h(
     "div",
     { className: "rft-curves" },

@@ -26,7 +26,10 @@ const CSS = `
 .rft-page button:hover:not(:disabled) { background: var(--rft-raised); }
 .rft-page button:disabled { opacity: .45; cursor: default; }
 .rft-page :focus-visible { outline: 2px solid var(--rft-accent); outline-offset: 2px; }
-.rft-page progress { width: 100%; height: 8px; accent-color: var(--rft-accent); }
+.rft-page progress { display: block; width: 100%; height: 6px; margin: 4px 0 14px; appearance: none; border: 0; border-radius: 3px; overflow: hidden;
+  background: var(--chakra-colors-bg-emphasized, #e4e4e7); }
+.rft-page progress::-webkit-progress-bar { background: var(--chakra-colors-bg-emphasized, #e4e4e7); }
+.rft-page progress::-webkit-progress-value { background: var(--rft-accent); } .rft-page progress::-moz-progress-bar { background: var(--rft-accent); }
 .rft-link { color: var(--rft-live-fg); text-decoration: none; }
 .rft-link:hover { text-decoration: underline; }
 .rft-muted { color: var(--rft-muted); }
@@ -82,6 +85,7 @@ const CSS = `
 polyline.rft-line-1 { stroke: var(--rft-wait); stroke-width: 2.4; } polyline.rft-line-2 { stroke: var(--rft-good); }
 .rft-swatch.rft-line-2 { background: var(--rft-good); }
 .rft-dot { fill: var(--rft-accent); }
+.rft-crowded .rft-mark-checkpoint line { opacity: .25; }
 .rft-noisy .rft-line-0 { stroke-width: 1; opacity: .55; }
 .rft-band { fill: var(--rft-accent); opacity: .13; }
 .rft-grid { stroke: var(--rft-border); stroke-width: 1; opacity: .7; }

@@ -1,6 +1,6 @@
 """Takes the pictures that README and the docs show, from a local stack that has run the demo.
 
-    bedrock-rft demo && bedrock-rft up --home .rft/demo && python docs/pictures.py --home .rft/demo
+bedrock-rft demo && bedrock-rft up --home .rft/demo && python docs/pictures.py --home .rft/demo
 """
 
 from __future__ import annotations

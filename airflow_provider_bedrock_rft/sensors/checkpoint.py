@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.hooks.inputs import Given
     from airflow_provider_bedrock_rft.triggers.watch import Arrival
 
+RESCHEDULE_SECONDS = 60.0
+"""A process is started for every look of a sensor that is rescheduled."""
+
 
 class BedrockRftCheckpointAvailableSensor(BedrockRftSensor):
     """Succeeds with the first checkpoint at or after a step, while the job goes on.
@@ -32,7 +35,8 @@ class BedrockRftCheckpointAvailableSensor(BedrockRftSensor):
         job: Job id, or the output of a task that has one.
         job_from: Instead of ``job``: id of a ``BedrockRftCreateJobOperator`` task of the same run. The sensor runs
             beside it, takes its job as soon as there is one, and the next one if a retry makes another; it fails when
-            the task has failed or was skipped. Its mode is ``reschedule`` unless you choose one.
+            the task has failed or was skipped. With a ``poke_interval`` of a minute or more (Airflow's default) it
+            gives its slot back between two looks (mode ``reschedule``).
         step: Training step, from 1; the default takes the first checkpoint there is.
         kwargs: As for every sensor of this package.
     """
@@ -43,7 +47,9 @@ class BedrockRftCheckpointAvailableSensor(BedrockRftSensor):
     def __init__(
         self, *, job: Given | None = None, job_from: str | None = None, step: int | str = 1, **kwargs: Any
     ) -> None:
-        super().__init__(**({"mode": "reschedule"} if job_from else {}) | kwargs)
+        super().__init__(**kwargs)
+        if job_from and self.poke_interval >= RESCHEDULE_SECONDS:
+            self.mode = "reschedule"
         self.job = job
         self.job_from = job_from
         self.step = step

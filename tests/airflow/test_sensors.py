@@ -180,9 +180,12 @@ def test_a_step_that_is_no_number_is_one_sentence(sensor: Any, run: Any) -> None
 
 
 def beside(sensor: Any, **fields: Any) -> Any:
-    task = sensor(BedrockRftCheckpointAvailableSensor, **{"job": None, "job_from": "train", **fields})
-    assert task.mode == "reschedule"
-    return task
+    return sensor(BedrockRftCheckpointAvailableSensor, **{"job": None, "job_from": "train", **fields})
+
+
+@pytest.mark.parametrize(("seconds", "mode"), [(2, "poke"), (60, "reschedule")])
+def test_beside_a_task_a_slot_is_given_back_for_a_minute_or_more(sensor: Any, seconds: float, mode: str) -> None:
+    assert beside(sensor, poke_interval=seconds).mode == mode
 
 
 @pytest.mark.parametrize("state", [None, "scheduled", "queued", "running", "deferred", "up_for_retry"])
@@ -193,7 +196,7 @@ def test_beside_a_task_that_has_no_job_yet(sensor: Any, run: Any, state: str | N
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_beside_a_task_without_a_job_the_slot_is_given_back(sensor: Any, run: Any, *, deferrable: bool) -> None:
-    task = beside(sensor, deferrable=deferrable)
+    task = beside(sensor, deferrable=deferrable, poke_interval=60)
     with pytest.raises(AirflowRescheduleException):
         task.execute({**run.context(task), "task_reschedule_count": 0})
 

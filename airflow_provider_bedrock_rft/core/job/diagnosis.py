@@ -17,6 +17,7 @@ from airflow_provider_bedrock_rft.core.dataset.finding import Severity
 from airflow_provider_bedrock_rft.core.job.curve import Curve, smoothed
 
 EQUAL_STEPS = 5
+CONVERGED_SHARE = 0.9
 PLATEAU_STEPS = 20
 PLATEAU_REWARD = 0.15
 COLLAPSE_SHARE = 0.5
@@ -107,7 +108,17 @@ def diagnose(seen: Observation) -> tuple[JobFinding, ...]:
     )
 
 
+def _has_converged(curve: Curve) -> bool:
+    """True when equal rewards are the end of learning, not its absence: they rose, and stay about at their best."""
+    means, norms = smoothed(curve.series("reward"), EQUAL_STEPS), curve.series("gradient_norm")
+    if norms and not any(norms):
+        return False
+    return len(means) > EQUAL_STEPS and means[-1] > means[0] and means[-1] >= CONVERGED_SHARE * max(means)
+
+
 def _equal_rewards(seen: Observation) -> str:
+    if _has_converged(seen.curve):
+        return ""
     rewards, norms = seen.curve.series("reward")[-EQUAL_STEPS:], seen.curve.series("gradient_norm")[-EQUAL_STEPS:]
     if len(rewards) == EQUAL_STEPS and max(rewards) == min(rewards):
         return f"the mean reward was {rewards[0]:.4g} in each of the last {EQUAL_STEPS} steps."

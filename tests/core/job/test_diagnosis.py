@@ -211,5 +211,28 @@ def test_a_budget_ends(budget: Budget, hours: float) -> None:
 
 
 def test_no_budget_never_ends() -> None:
-    Budget().check("j", created_at=0.0, now=9e9)
-    Budget(max_cost=5.0).check("j", created_at=0.0, now=9e9)
+    for budget in (Budget(), Budget(max_cost=5.0)):
+        assert budget.check("j", created_at=0.0, now=9e9) is None
+
+
+def test_a_model_that_has_learned_everything_is_no_waste() -> None:
+    solved = curve_of(
+        lambda step, _: {
+            "critic_rewards_mean": min(1.0, step / 30),
+            "actor_grad_norm": 0.0 if step > 30 else 0.001,
+            "actor_pg_loss": 0.0 if step > 30 else 0.01,
+        }
+    )
+    assert Code.EQUAL_REWARDS not in {found.code for found in diagnose(Observation(curve=solved))}
+
+
+@pytest.mark.parametrize("level", [0.0, 0.25, 1.0])
+def test_a_constant_reward_is_waste_at_any_level_and_length(level: float) -> None:
+    for n in (5, 12, N):
+        curve = curve_of(lambda _step, _random: {"critic_rewards_mean": level}, n=n)
+        assert Code.EQUAL_REWARDS in {found.code for found in diagnose(Observation(curve=curve))}
+
+
+def test_a_grader_that_breaks_to_a_constant_is_noticed() -> None:
+    curve = curve_of(lambda step, _: {"critic_rewards_mean": step / 60 if step < 40 else 0.3})
+    assert Code.EQUAL_REWARDS in {found.code for found in diagnose(Observation(curve=curve))}

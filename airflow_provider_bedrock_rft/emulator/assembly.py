@@ -66,7 +66,7 @@ async def run(settings: Settings, listener: socket.socket, url: str, announce: C
             if emulator.aws.has_state:
                 await opening
             emulator.engine.resume()
-            emulator.native.work.resume()
+            emulator.native.resume()
             emulator.answerer.warm_up()
             noting = asyncio.create_task(emulator.note_time())
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -172,7 +172,7 @@ class Emulator:
 
     async def close(self) -> None:
         """Stop everything; jobs go on when the folder is opened again."""
-        await self.native.work.close()
+        await self.native.close()
         await self.engine.close()
         await self.aws.close()
         self.answerer.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_provider_bedrock_rft.emulator.bedrock.batch import BatchJobs, BatchParts, batch_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
 from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
 from airflow_provider_bedrock_rft.emulator.bedrock.converse import Conversations
@@ -37,6 +38,7 @@ ROOMS = (
     Tags,
     FoundationModels,
     InvocationLogs,
+    BatchJobs,
     Conversations,
     Invocations,
 )
@@ -65,6 +67,17 @@ class Native:
 
     plane: NativePlane
     work: JobWork
+    batches: BatchJobs
+
+    def resume(self) -> None:
+        """Go on with what a former process left."""
+        self.work.resume()
+        self.batches.resume()
+
+    async def close(self) -> None:
+        """Let go of all work; the next process goes on with it."""
+        await self.work.close()
+        await self.batches.close()
 
 
 def make_native(on: Foundations) -> Native:
@@ -102,15 +115,18 @@ def make_native(on: Foundations) -> Native:
     )
     completions = Completions(models, deployments, throughputs, on.answerer, on.clock, on.seed)
     logs = InvocationLogs(on.store, on.clock, on.aws)
+    batch = batch_shelf(on.store)
+    batches = BatchJobs(BatchParts(shelf=batch, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions))
     rooms = (
         jobs,
         custom,
         Deployments(deployments, models, on.clock, receipts),
         Throughputs(throughputs, models, on.clock, receipts),
-        Tags(on.store, (on.book.shelf, models, deployments, throughputs)),
+        Tags(on.store, (on.book.shelf, models, deployments, throughputs, batch)),
         FoundationModels(),
         logs,
+        batches,
         Conversations(completions, logs),
         Invocations(completions, logs),
     )
-    return Native(plane=NativePlane(rooms), work=work)
+    return Native(plane=NativePlane(rooms), work=work, batches=batches)

@@ -102,12 +102,24 @@ class Completions:
         arn = self._deployed(owner, identifier) or self._provisioned(owner, identifier)
         custom = None if arn is None else self._models.find(owner, arn)
         if custom is not None:
-            base_id = str(custom["foundationModelArn"]).rpartition("/")[2]
-            return Policy(model=identifier, base=base_id, weights=self._load(custom["weights"]))
+            return self._custom(identifier, custom)
         base = foundation_model(arn or identifier)
         if base is None:
             raise invalid("The provided model identifier is invalid.")
         return Policy(model=identifier, base=base.model_id, weights=None)
+
+    def batch_policy(self, owner: str, identifier: str) -> Policy:
+        """What answers in a batch job: a base, or a custom model itself.
+
+        Raises:
+            BedrockError: nothing does.
+        """
+        custom = self._models.find(owner, identifier)
+        return self.policy(owner, identifier) if custom is None else self._custom(identifier, custom)
+
+    def _custom(self, identifier: str, custom: Json) -> Policy:
+        base_id = str(custom["foundationModelArn"]).rpartition("/")[2]
+        return Policy(model=identifier, base=base_id, weights=self._load(custom["weights"]))
 
     def _deployed(self, owner: str, identifier: str) -> str | None:
         found = self._deployments.find(owner, identifier) if ":custom-model-deployment/" in identifier else None

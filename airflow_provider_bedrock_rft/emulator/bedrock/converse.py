@@ -32,12 +32,7 @@ class Conversations:
     async def converse(self, call: Call) -> Json:
         """The whole answer."""
         done = await self._answer(call)
-        answer = {
-            "output": {"message": {"role": "assistant", "content": _content(done)}},
-            "stopReason": done.stop_reason,
-            "usage": done.usage,
-            "metrics": {"latencyMs": done.latency_ms},
-        }
+        answer = to_answer(done)
         self._log(call, done, answer)
         return answer
 
@@ -50,7 +45,7 @@ class Conversations:
         return StreamReply(chunks=_events(done), content_type=CONTENT_TYPE)
 
     async def _answer(self, call: Call) -> Completed:
-        question = _question(call.params)
+        question = read_question(call.params)
         return await self._completions.complete(self._completions.policy(call.owner, call.params["modelId"]), question)
 
     def _log(self, call: Call, done: Completed, answer: Json) -> None:
@@ -58,7 +53,22 @@ class Conversations:
         self._logs.note(call, asked, answer, done, call.params.get("requestMetadata"))
 
 
-def _question(params: Json) -> Question:
+def to_answer(done: Completed) -> Json:
+    """The reply of ``Converse``."""
+    return {
+        "output": {"message": {"role": "assistant", "content": _content(done)}},
+        "stopReason": done.stop_reason,
+        "usage": done.usage,
+        "metrics": {"latencyMs": done.latency_ms},
+    }
+
+
+def read_question(params: Json) -> Question:
+    """The conversation in the parameters of ``Converse``.
+
+    Raises:
+        BedrockError: it asks for more than text.
+    """
     for name in _NOT_HERE:
         if params.get(name):
             raise invalid(f"The emulator's models do not support {name}.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import math
+import time
+import uuid
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.bedrock.call import serves
@@ -49,16 +51,16 @@ class Invocations:
         """The answer as chunks of the model's own format."""
         done, _, is_nova = await self._answer(call)
         headers = (("x-amzn-bedrock-content-type", "application/json"),)
-        chunks = _nova_chunks(done) if is_nova else _chat_chunks(done, call)
+        chunks = _nova_chunks(done) if is_nova else _chat_chunks(done, call.params["modelId"])
         return StreamReply(chunks=_framed(chunks), content_type=CONTENT_TYPE, headers=headers)
 
     async def _answer(self, call: Call) -> tuple[Completed, Json, bool]:
         policy = self._completions.policy(call.owner, call.params["modelId"])
-        body = _body(call.params.get("body") or b"")
+        raw = call.params.get("body") or b""
         is_nova = policy.base.startswith("amazon.")
-        done = await self._completions.complete(policy, _question(body, is_nova=is_nova))
-        answer = _nova(done) if is_nova else _chat(done, call)
-        self._logs.note(call, body, answer, done, _metadata(call.params.get("requestMetadata")))
+        done = await self._completions.complete(policy, read_question(raw, is_nova=is_nova))
+        answer = to_answer(done, policy.model, is_nova=is_nova)
+        self._logs.note(call, _body(raw), answer, done, _metadata(call.params.get("requestMetadata")))
         return done, answer, is_nova
 
 
@@ -72,7 +74,18 @@ def _body(raw: bytes) -> Json:
     return body
 
 
-def _question(body: Json, *, is_nova: bool) -> Question:
+def to_answer(done: Completed, model: str, *, is_nova: bool) -> Json:
+    """The reply in the model's own format."""
+    return _nova(done) if is_nova else _chat(done, model)
+
+
+def read_question(raw: bytes, *, is_nova: bool) -> Question:
+    """The conversation in a body in the model's own format.
+
+    Raises:
+        BedrockError: the body is malformed.
+    """
+    body = _body(raw)
     settings = body.get("inferenceConfig") if is_nova else body
     settings = settings if isinstance(settings, dict) else {}
     standing = text_of(body.get("system"))
@@ -114,7 +127,7 @@ def _nova(done: Completed) -> Json:
     return {"output": {"message": message}, "stopReason": done.stop_reason, "usage": done.usage}
 
 
-def _chat(done: Completed, call: Call) -> Json:
+def _chat(done: Completed, model: str) -> Json:
     text = f"<reasoning>{done.reasoning}</reasoning>{done.text}" if done.reasoning else done.text
     usage = {
         "prompt_tokens": done.input_tokens,
@@ -123,7 +136,7 @@ def _chat(done: Completed, call: Call) -> Json:
     }
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "finish_reason": _FINISH[done.stop_reason], "message": message, "logprobs": None}
-    return {**_head(call, "chat.completion"), "choices": [choice], "usage": usage}
+    return {**_head(model, "chat.completion"), "choices": [choice], "usage": usage}
 
 
 def _nova_chunks(done: Completed) -> Iterator[Json]:
@@ -135,15 +148,15 @@ def _nova_chunks(done: Completed) -> Iterator[Json]:
     yield {"metadata": {"usage": done.usage, "metrics": {}, "trace": {}}}
 
 
-def _chat_chunks(done: Completed, call: Call) -> Iterator[Json]:
-    head = _head(call, "chat.completion.chunk")
+def _chat_chunks(done: Completed, model: str) -> Iterator[Json]:
+    head = _head(model, "chat.completion.chunk")
     for piece in done.pieces:
         yield {**head, "choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
     yield {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": _FINISH[done.stop_reason]}]}
 
 
-def _head(call: Call, kind: str) -> Json:
-    return {"id": f"chatcmpl-{call.id}", "object": kind, "created": 0, "model": call.params["modelId"]}
+def _head(model: str, kind: str) -> Json:
+    return {"id": f"chatcmpl-{uuid.uuid4()}", "object": kind, "created": int(time.time()), "model": model}
 
 
 async def _framed(chunks: Iterator[Json]) -> AsyncIterator[bytes]:

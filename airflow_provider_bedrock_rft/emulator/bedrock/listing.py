@@ -24,7 +24,8 @@ _DEFAULT_PAGE = 100
 class Listing:
     """How one kind is listed: the reply's member, and which document members the filters are about.
 
-    ``equals`` maps a parameter to the document's member that must be equal to it.
+    ``equals`` maps a parameter to the document's member that must be equal to it; ``after`` and ``before`` are the
+    parameters about the time of creation, where they are named otherwise than elsewhere.
     """
 
     member: str
@@ -32,6 +33,8 @@ class Listing:
     name: str
     created: str = "creationTime"
     equals: Mapping[str, str]
+    after: str = ""
+    before: str = ""
 
     def answer(self, call: Call, documents: Sequence[Json]) -> Json:
         """One page of those documents that the call asks for.
@@ -49,8 +52,8 @@ class Listing:
         return {**answer, "nextToken": token} if token else answer
 
     def _is_wanted(self, document: Json, params: Json) -> bool:
-        after = params.get("creationTimeAfter") or params.get("createdAfter")
-        before = params.get("creationTimeBefore") or params.get("createdBefore")
+        after = params.get(self.after or "creationTimeAfter") or params.get("createdAfter")
+        before = params.get(self.before or "creationTimeBefore") or params.get("createdBefore")
         return (
             (after is None or document[self.created] >= after.timestamp())
             and (before is None or document[self.created] <= before.timestamp())

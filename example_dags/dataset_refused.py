@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Param, TriggerRule, task
+from airflow.sdk import DAG, Param, task
 
 from airflow_provider_bedrock_rft.operators.dataset import BedrockRftCheckDatasetOperator
 from airflow_provider_bedrock_rft.pipelines.retraining import Retraining, retraining_pipeline
@@ -36,7 +36,7 @@ with DAG(
         task_id="check_dataset", dataset="{{ params.dataset }}", targets="{{ params.targets }}"
     )
 
-    @task(trigger_rule=TriggerRule.ONE_FAILED)
+    @task(trigger_rule="one_failed")
     def tell_the_owner(**context: Any) -> str:
         """Put your notification here."""
         return f"{context['params']['dataset']} was not trained on; the log of check_dataset names each line."

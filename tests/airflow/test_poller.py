@@ -281,6 +281,7 @@ async def test_waiting_for_a_checkpoint_looks_every_time() -> None:
     tasks = waits(plane)
     task = asyncio.create_task(wait(plane, plan(3), checkpoint_step=1))
     await until(lambda: plane.calls["list_checkpoints"] > 5)
+    assert not task.done()
     await stop([*tasks, task])
 
 

@@ -209,6 +209,7 @@ def test_deleting_and_cancelling_what_is_over_is_no_error(stub: Any, session: Se
     for status in (400, 409):
         stub.answers = [(status, {"error": {"message": "has ended"}}), (200, job(status="succeeded"))]
         session.training.cancel_job("ftjob-1")
+        assert stub.answers == []
 
 
 def test_a_refused_cancellation_of_a_running_job_is_an_error(stub: Any, session: Session) -> None:

@@ -168,6 +168,7 @@ def test_stopping_what_is_over_is_no_error(bedrock: Any, stubber: Stubber, statu
     stubber.add_client_error("stop_model_customization_job", "ConflictException", "over", 400)
     stubber.add_response("get_model_customization_job", described(status=status))
     training_of(bedrock).cancel_job(ARN)
+    stubber.assert_no_pending_responses()
 
 
 def test_a_refused_stop_of_a_running_job_is_an_error(bedrock: Any, stubber: Stubber) -> None:

@@ -97,7 +97,7 @@ def test_files_are_listed_until_they_are_deleted(subject: Any, dataset: Path) ->
 
 
 def test_deleting_a_model_that_is_not_there_is_no_error(subject: Any) -> None:
-    subject.training.delete_model("ft-00000000-0000-0000-0000-000000000000")
+    assert subject.training.delete_model("ft-00000000-0000-0000-0000-000000000000") is None
 
 
 def test_a_name_that_nothing_has_is_not_found(subject: Any) -> None:

@@ -50,5 +50,8 @@ async def test_advancing_wakes_those_whose_time_has_come_and_no_others() -> None
 
 
 async def test_sleeping_for_no_time_returns_at_once() -> None:
-    await EmulatorClock().sleep(0)
-    await EmulatorClock().sleep(-5)
+    clock = EmulatorClock(monotonic=lambda: 0.0)
+    before = clock.now()
+    await clock.sleep(0)
+    await clock.sleep(-5)
+    assert clock.now() == before

@@ -27,7 +27,9 @@ EVERY = sorted(path.name for path in GRADERS.glob("*.py") if not path.name.start
 @pytest.mark.parametrize("name", EVERY)
 def test_every_example_starts_in_a_clean_process(name: str) -> None:
     source = read_source(str(GRADERS / name))
-    require_importable(build_package(source), layered=source.requirements)
+    package = build_package(source)
+    assert package.handler
+    require_importable(package, layered=source.requirements)
 
 
 def scores(name: str, reference: object, *completions: str) -> list[float]:

@@ -111,7 +111,9 @@ def test_bugs_are_not_swallowed() -> None:
 
 
 def test_nothing_to_ask_ends_at_once() -> None:
-    Asker[int](lambda _ask: None, limit=AdaptiveLimit(maximum=4), clock=FakeClock()).run([])
+    asked: list[int] = []
+    Asker[int](asked.append, limit=AdaptiveLimit(maximum=4), clock=FakeClock()).run([])
+    assert asked == []
 
 
 def test_a_journal_keeps_every_line() -> None:

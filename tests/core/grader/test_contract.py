@@ -138,7 +138,9 @@ def test_every_fault_of_a_reply_has_its_own_finding(reply: str | bytes, fault: R
 
 @given(st.binary() | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 def test_reading_a_reply_never_raises(payload: bytes) -> None:
-    read_reply(payload, ["a", "b"])
+    reply = read_reply(payload, ["a", "b"])
+    assert set(reply.scores) <= {"a", "b"}
+    assert reply.findings or set(reply.scores) == {"a", "b"}
 
 
 @given(st.lists(st.integers(0, 400), max_size=30), st.integers(1, 9))

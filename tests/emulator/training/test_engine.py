@@ -166,6 +166,7 @@ async def test_jobs_beyond_the_slots_wait_in_the_queue(bench: Bench) -> None:
     await bench.engines[-1].cancel("a")
     while bench.job("c")["status"] != "running":
         await asyncio.sleep(0.005)
+    assert [bench.job(name)["status"] for name in "abc"] == ["cancelled", "running", "running"]
 
 
 async def test_a_fault_fails_a_job_at_its_step(bench: Bench) -> None:

@@ -33,8 +33,8 @@ N_CALLS_OF_A_FIRST_DEPLOYMENT = 8
 
 
 def deploy(
-    functions: Any,  # noqa: ANN401 -- a fake, loaded by path
-    roles: Any,  # noqa: ANN401
+    functions: Any,
+    roles: Any,
     package: GraderPackage,
     settings: GraderSettings = SETTINGS,
 ) -> DeployedGrader:
@@ -257,4 +257,5 @@ def test_a_job_is_refused_a_grader_that_can_be_swapped(suffix: str) -> None:
 
 
 def test_a_published_version_is_accepted() -> None:
-    require_pinned("arn:aws:lambda:us-west-2:123456789012:function:maths:12")
+    arn = "arn:aws:lambda:us-west-2:123456789012:function:maths:12"
+    assert require_pinned(arn) == arn

@@ -196,6 +196,26 @@ def test_a_champions_deployment_is_spared_and_another_is_deleted(plane: Plane, j
     assert plane.go(rft.BedrockRftDeleteDeploymentOperator, "deleted", deployment=made) == made["model"]
 
 
+def test_logged_prompts_are_trained_on_with_a_made_role(plane: Plane) -> None:
+    lines = [json.loads(line) for line in generate_problems(120, seed=6)]
+    entries = [
+        {
+            "requestId": f"request-{number}",
+            "requestMetadata": {"app": "tutor"},
+            "input": {"inputBodyJson": {"messages": record["messages"]}},
+            "output": {"outputBodyJson": {"output": {"message": {"content": [{"text": record["reference_answer"]}]}}}},
+        }
+        for number, record in enumerate(lines)
+    ]
+    body = "\n".join(map(json.dumps, entries)).encode()
+    plane.hook.objects.put_bytes(f"s3://{BUCKET}/logs/2026/log.json", body)
+    logs = {"s3_uri": f"s3://{BUCKET}/logs/", "use_prompt_response": "true", "where": {"app": "tutor"}}
+    fields = plane.training(dataset=None, invocation_logs=logs)
+    made = plane.go(rft.BedrockRftCreateJobOperator, "train_on_logs", **fields)
+    assert made["training_data"] == logs["s3_uri"]
+    assert ":custom-model/" in made["tuned_model"]
+
+
 def test_a_rehearsal_sends_nothing(plane: Plane, caplog: pytest.LogCaptureFixture) -> None:
     before = jobs_on(plane)
     roles = plane.hook.session.client("iam").list_roles()["Roles"]

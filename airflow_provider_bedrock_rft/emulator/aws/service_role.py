@@ -17,13 +17,13 @@ class ServiceRole:
     session: str
     context: policies.Context
 
-    def require(self, action: str, resource: str) -> None:
-        """Nothing, if the role allows the action.
+    def require(self, action: str, resource: str, **context: str) -> None:
+        """Nothing, if the role allows the action; ``context`` has the request's own condition keys.
 
         Raises:
             AccessRefused: it does not.
         """
-        if not policies.allows(self.role, action, resource, self.context):
+        if not policies.allows(self.role, action, resource, {**self.context, **context}):
             arn = self.role.arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
             raise AccessRefused(
                 f"User: {arn}/{self.session} is not authorized to perform: {action} on resource: {resource} "

@@ -82,7 +82,7 @@ def _read(plane: AwsPlane, role: ServiceRole, job: Json, account: str) -> JobDat
 
 def _logs(plane: AwsPlane, role: ServiceRole, logs: Json, account: str) -> bytes:
     place = place_of(logs["invocationLogSource"]["s3Uri"])
-    role.require("s3:ListBucket", f"arn:aws:s3:::{place.bucket}")
+    role.require("s3:ListBucket", f"arn:aws:s3:::{place.bucket}", **{"s3:prefix": place.key})
     keys = plane.list_objects(account, place.bucket, place.key)
     if not keys:
         raise JobFailure("input", f"There are no invocation logs below s3://{place.bucket}/{place.key}.")

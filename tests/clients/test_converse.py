@@ -144,7 +144,12 @@ def provisioned(**changes: Any) -> dict[str, Any]:
 def test_both_kinds_are_created_with_a_token_and_read_back(client: Any) -> None:
     bedrock, stub = client("bedrock")
     tags = [{"key": "team", "value": "ml"}]
-    expected: dict[str, Any] = {"modelDeploymentName": "tutor", "modelArn": MODEL, "clientRequestToken": "t" * 32, "tags": tags}
+    expected: dict[str, Any] = {
+        "modelDeploymentName": "tutor",
+        "modelArn": MODEL,
+        "clientRequestToken": "t" * 32,
+        "tags": tags,
+    }
     stub.add_response("create_custom_model_deployment", {"customModelDeploymentArn": DEPLOYMENT}, expected)
     found = {"customModelDeploymentIdentifier": DEPLOYMENT}
     stub.add_response("get_custom_model_deployment", on_demand(status="Creating"), found)

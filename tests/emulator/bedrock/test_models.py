@@ -4,7 +4,10 @@ import itertools
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from airflow_provider_bedrock_rft.emulator.bedrock import deployments, throughput
 
 NOVA = "amazon.nova-2-lite-v1:0:256k"
 _NUMBERS = itertools.count()
@@ -70,17 +73,13 @@ def test_a_deployment_lives_from_creating_to_deleted(native: Any, trained: Any, 
     def shown() -> Any:
         return bedrock.get_custom_model_deployment(customModelDeploymentIdentifier="on-demand")
 
-    assert shown()["status"] == "Creating"
     chat = {"messages": [{"role": "user", "content": [{"text": "What is 2 + 2?"}]}]}
-    with pytest.raises(ClientError, match="not ready"):
-        native.emulator.aws("bedrock-runtime", config=no_retries()).converse(modelId=arn, **chat)
     wait_until(lambda: shown()["status"] == "Active")
     assert native.runtime.converse(modelId=arn, **chat)["output"]["message"]["content"][0]["text"]
     summaries = bedrock.list_custom_model_deployments(modelArnEquals=model, statusEquals="Active")
     assert summaries["modelDeploymentSummaries"][0]["customModelDeploymentName"] == "on-demand"
     refused(bedrock.delete_custom_model, "ConflictException", arn, modelIdentifier=model)
     bedrock.update_custom_model_deployment(customModelDeploymentIdentifier=arn, modelArn=imported)
-    assert (shown()["modelArn"], shown()["updateDetails"]["updateStatus"]) == (model, "Updating")
     wait_until(lambda: shown()["updateDetails"]["updateStatus"] == "UpdateCompleted")
     assert shown()["modelArn"] == imported
     bedrock.delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
@@ -91,10 +90,42 @@ def test_a_deployment_lives_from_creating_to_deleted(native: Any, trained: Any, 
     )
 
 
-def no_retries() -> Any:
-    from botocore.config import Config
+def test_a_deployment_is_what_the_time_says() -> None:
+    new = {"modelDeploymentName": "d", "modelArn": "old", "lastUpdatedAt": 100.0}
+    assert deployments.as_of(new, 100.1)["status"] == "Creating"
+    assert deployments.as_of(new, 100.5)["status"] == "Active"
+    changed = {**new, "updateDetails": {"modelArn": "new", "updateStatus": "Updating"}}
+    early, late = deployments.as_of(changed, 100.1), deployments.as_of(changed, 100.5)
+    assert (early["status"], early["modelArn"], early["updateDetails"]["updateStatus"]) == ("Active", "old", "Updating")
+    assert (late["status"], late["modelArn"], late["updateDetails"]["updateStatus"]) == (
+        "Active",
+        "new",
+        "UpdateCompleted",
+    )
 
-    return Config(retries={"total_max_attempts": 1})
+
+def test_provisioned_throughput_is_what_the_time_says() -> None:
+    new = {"creationTime": 100.0, "lastModifiedTime": 100.0, "modelArn": "old", "desiredModelArn": "new"}
+    assert throughput.as_of(new, 100.1)["status"] == "Creating"
+    changed = {**new, "lastModifiedTime": 200.0}
+    assert (throughput.as_of(changed, 200.1)["status"], throughput.as_of(changed, 200.1)["modelArn"]) == (
+        "Updating",
+        "old",
+    )
+    assert (throughput.as_of(changed, 200.5)["status"], throughput.as_of(changed, 200.5)["modelArn"]) == (
+        "InService",
+        "new",
+    )
+
+
+def test_a_model_that_is_not_ready_is_told(start_emulator: Any, native_of: Any) -> None:
+    native = native_of(start_emulator("--speed", "0.001"))  # half a second takes minutes here
+    arn = native.bedrock.create_provisioned_model_throughput(modelUnits=1, provisionedModelName="slow", modelId=NOVA)[
+        "provisionedModelArn"
+    ]
+    ask = [{"role": "user", "content": [{"text": "2+2?"}]}]
+    runtime = native.emulator.aws("bedrock-runtime", config=Config(retries={"total_max_attempts": 1}))
+    refused(runtime.converse, "ModelNotReadyException", "not ready", modelId=arn, messages=ask)
 
 
 def test_provisioned_throughput_lives_from_creating_to_deleted(native: Any, imported: str, wait_until: Any) -> None:
@@ -106,7 +137,7 @@ def test_provisioned_throughput_lives_from_creating_to_deleted(native: Any, impo
     def shown() -> Any:
         return bedrock.get_provisioned_model_throughput(provisionedModelId=arn)
 
-    assert (shown()["status"], shown()["modelUnits"]) == ("Creating", 2)
+    assert shown()["modelUnits"] == 2
     wait_until(lambda: shown()["status"] == "InService")
     assert native.runtime.converse(modelId=arn, messages=[{"role": "user", "content": [{"text": "2+2?"}]}])["usage"]
     refused(bedrock.delete_custom_model, "ConflictException", modelIdentifier=imported)

@@ -35,6 +35,7 @@ USUAL_POLL_SECONDS = 120.0
 BEAT_SECONDS = 0.01
 CREATED_AT = 1_760_000_000
 PAGE = 100
+CONTESTANTS = ["shared", "one-poll-each", "amazon"]
 
 
 def job_of(number: int) -> dict[str, object]:
@@ -218,7 +219,8 @@ def main() -> None:
     """Print one line per contestant and number of jobs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("n", nargs="*", type=int, default=[100, 1000])
-    parser.add_argument("--contestant", choices=["shared", "one-poll-each", "amazon"])
+    parser.add_argument("--only", nargs="+", default=CONTESTANTS, choices=CONTESTANTS)
+    parser.add_argument("--contestant", choices=CONTESTANTS, help="run in this process, before the plane at --url")
     parser.add_argument("--url")
     parser.add_argument("--serve", action="store_true")
     given = parser.parse_args()
@@ -226,8 +228,8 @@ def main() -> None:
         asyncio.run(serve())
     if given.contestant:
         contend(given.contestant, given.n[0], given.url)
-    contestants = ["shared", "one-poll-each", "amazon"]
-    if importlib.util.find_spec("aiobotocore") is None:
+    contestants = list(given.only)
+    if "amazon" in contestants and importlib.util.find_spec("aiobotocore") is None:
         contestants.remove("amazon")
         print("aiobotocore is not installed: the Amazon provider's trigger cannot run here and is left out.")
     server = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True)

@@ -210,9 +210,10 @@ class Rows:
         from airflow.models.xcom import XComModel
 
         place = {"dag_id": dag_id, "task_id": task_id, "run_id": run_id, "map_index": -1}
+        key = TaskInstance.__table__.columns["id"].type.python_type(uuid.uuid4().hex)  # text on Airflow 3.1
         self.insert(
             TaskInstance,
-            id=uuid.uuid4(),
+            id=key,
             **place,
             operator=operator,
             state=state,
@@ -220,8 +221,8 @@ class Rows:
             start_date=at(NOW),
             end_date=at(NOW + 5),
         )
-        for key, value in (outputs or {}).items():
-            self.insert(XComModel, **place, dag_run_id=number, key=key, value=value, timestamp=at(NOW))
+        for name, value in (outputs or {}).items():
+            self.insert(XComModel, **place, dag_run_id=number, key=name, value=value, timestamp=at(NOW))
         if rendered:
             self.insert(RenderedTaskInstanceFields, **place, rendered_fields=rendered)
 

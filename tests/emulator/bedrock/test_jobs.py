@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -128,8 +129,9 @@ def test_jobs_are_listed_by_every_filter_and_page(native: Any, trained: Any) -> 
     assert [job["jobArn"] for job in listed(sortBy="CreationTime", sortOrder="Ascending")] == newest[::-1]
     assert trained["jobArn"] in {job["jobArn"] for job in listed(statusEquals="Completed")}
     assert [job["jobArn"] for job in listed(nameContains=trained["jobName"].upper())][-1:] == [trained["jobArn"]]
-    assert trained["jobArn"] not in {job["jobArn"] for job in listed(creationTimeAfter=trained["endTime"])}
-    found = [job for job in listed(creationTimeBefore=trained["endTime"]) if job["jobArn"] == trained["jobArn"]]
+    later = trained["endTime"] + timedelta(seconds=1)  # times come in whole seconds, and the job may be that quick
+    assert trained["jobArn"] not in {job["jobArn"] for job in listed(creationTimeAfter=later)}
+    found = [job for job in listed(creationTimeBefore=later) if job["jobArn"] == trained["jobArn"]]
     assert (found[0]["customModelArn"], found[0]["customModelName"]) == (
         trained["outputModelArn"],
         trained["outputModelName"],

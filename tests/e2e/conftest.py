@@ -32,3 +32,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield started
     finally:
         started.stop()
+
+
+@pytest.fixture(scope="session")
+def dates(stack: Stack) -> list[str | None]:
+    """The date of the run that the retraining's schedule would create at once; it is taken by the first run."""
+    stack.wait_until("the DAG", lambda: stack.api.has_dag("recurring_retraining"))
+    return [stack.api.due_date("recurring_retraining")]

@@ -79,13 +79,6 @@ def job_ids(stack: Stack) -> set[str]:
     return {job.job_id for job in emulator_session(stack).training.list_jobs(created_after=0.0)}
 
 
-@pytest.fixture(scope="session")
-def dates(stack: Stack) -> list[str | None]:
-    """The date of the run that the schedule would create at once; it is taken by the first run."""
-    stack.wait_until("the DAG", lambda: stack.api.has_dag(DAG_ID))
-    return [stack.api.due_date(DAG_ID)]
-
-
 @pytest.fixture
 def start_run(stack: Stack, dates: list[str | None]) -> Callable[..., Run]:
 

@@ -50,7 +50,8 @@ def events_in(tables: Iterable[bytes], *, started_at: float, ended_at: float) ->
 
 def _rows(table: bytes) -> Iterator[tuple[int, Mapping[str, float]]]:
     """Steps counted from 1, where the table counts from 0; lines without a step are left out."""
-    for row in csv.DictReader(io.StringIO(table.decode("utf-8", "replace").lstrip("\ufeff"))):
+    text = table.decode("utf-8", "replace").lstrip("\ufeff").replace("\0", "")  # Python 3.10's csv refuses NUL
+    for row in csv.DictReader(io.StringIO(text)):
         cells = {name.strip(): value for name, value in row.items() if isinstance(name, str)}
         step = _number(cells.get("step_number", cells.get("step")))
         if step is None or step < 0:

@@ -48,8 +48,10 @@ def log_in(page: Page, url: str, password: str) -> None:
 
 def take_graph(page: Page, url: str) -> None:
     """The run's graph."""
-    page.evaluate("localStorage.setItem('dag_view-recurring_retraining', JSON.stringify('graph'))")
     page.goto(f"{url}/dags/{DAG_ID}/runs/{RUN_ID}", wait_until="networkidle")
+    page.get_by_role("button", name="Graph").first.click()
+    page.wait_for_selector(".react-flow__node")
+    page.mouse.move(700, 10)
     page.wait_for_timeout(3000)
     page.screenshot(path=IMAGES / "graph.png")
 

@@ -29,11 +29,11 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1500, "height": 850}, color_scheme="light")
         log_in(page, url, state["password"])
-        take_graph(page, url)
         take_page(page, f"{url}/plugin/bedrock-rft", "ui-overview", ".rft-page table")
         tab = f"{url}/dags/{DAG_ID}/runs/{RUN_ID}/plugin/bedrock-rft-run"
         take_page(page, tab, "ui-run", ".rft-chart")
         take_page(page, f"{tab}#comparison", "ui-comparison", ".rft-forest")
+        take_graph(page, url)  # last: Airflow remembers that the graph takes most of the room
         browser.close()
 
 

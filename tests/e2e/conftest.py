@@ -1,8 +1,10 @@
-"""A real Airflow beside a real emulator, in a folder of the test session's own."""
+"""A real Airflow beside a real emulator, in a folder of the test session's own.
+
+Every module here is marked ``xdist_group("stack")``: what shares the stack runs in one worker, one after the other.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,14 +14,7 @@ from airflow_provider_bedrock_rft.cli.stack import Stack, example_dags, open_sta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All that share the stack run in one worker, one after the other."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group("stack"))
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.scheduler, pytest.mark.timeout(600), pytest.mark.xdist_group("stack")]
 
 DAG_ID = "recurring_retraining"
 ALIAS = f"/bedrock-rft/{DAG_ID}/champion"

@@ -28,6 +28,7 @@ PATIENCE_MS = 60_000
 pytestmark = [
     pytest.mark.scheduler,
     pytest.mark.timeout(600),
+    pytest.mark.xdist_group("stack"),
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no browser at {CHROMIUM}: install chromium"),
 ]
 

@@ -188,9 +188,7 @@ class _Deployment:
 
     def _find(self) -> FunctionVersion | None:
         for version in sorted(self.functions.versions(self.config.name), key=_number, reverse=True):
-            has_our_code = version.code_sha256 == self.package.code_sha256 or (
-                version.description == describe(self.package)
-            )
+            has_our_code = version.code_sha256 == self.package.code_sha256  # a description only says so
             if has_our_code and is_same_config(version.config, self.config) and not version.failure:
                 return version
         return None

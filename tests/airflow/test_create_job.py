@@ -398,3 +398,16 @@ def test_a_job_is_looked_for_on_the_plane_that_has_it(fakes: Any, world: Any, ru
     task = BedrockRftCancelJobOperator(task_id="cancel", job=arn)
     task.hook = fake_hook(native_training=fakes.FakeTraining(world, native=True))
     assert task.execute(run.context(task))["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("qualifier", ["", ":$LATEST", ":live"])
+def test_a_grader_that_can_be_swapped_trains_only_when_that_was_asked_for(
+    train: Any, world: Any, run: Any, qualifier: str
+) -> None:
+    ends(world, "succeeded")
+    arn = ARN.removesuffix(":3") + qualifier
+    with pytest.raises(AirflowFailException, match="not pinned"):
+        train(grader=arn).execute(run.context(train()))
+    assert world.jobs == []
+    train(grader=arn, allow_unpinned_grader=True).execute(run.context(train()))
+    assert [job.grader_arn for job in world.jobs] == [arn]

@@ -10,7 +10,7 @@ export UV_NO_CONFIG = 1
 export UV_LINK_MODE = copy
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo up down test test-minors check lint types contracts examples bench docs pictures lock clean
+.PHONY: help setup demo up down test test-minors check lint types contracts docs examples bench lock clean
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -29,7 +29,7 @@ test: setup  ## the whole test suite, against the built wheel
 test-minors:  ## the suite on every supported Airflow minor
 	for minor in 3.1 3.2 3.3; do $(MAKE) --no-print-directory test AIRFLOW=$$minor || exit 1; done
 
-check: lint types contracts  ## everything that reads the code without running it
+check: lint types contracts docs  ## everything that reads the code and the documents without running them
 
 lint: $(VENV)/.linters
 	$(BIN)/ruff format --check .
@@ -41,6 +41,10 @@ types: $(VENV)/.linters
 contracts: $(VENV)/.linters
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs  ## the documentation as a site, in build/docs; a warning is an error (Python 3.11 or newer)
+	@if [ -x $(BIN)/sphinx-build ]; then $(BIN)/sphinx-build -W --keep-going -q docs build/docs; \
+	 else echo "docs: not built, the builder needs Python 3.11 or newer"; fi
+
 examples: setup  ## every example DAG, under a real scheduler, against the emulator
 	$(BIN)/pytest -m scheduler $(ARGS)
 
@@ -50,9 +54,13 @@ bench: setup  ## the benchmarks, each a ratio against a baseline in the same run
 lock: $(VENV)/.dependencies  ## resolve the locked requirements anew
 	UV=$(BIN)/uv requirements/lock.sh
 
+$(VENV)/.docs: requirements/docs.lock $(VENV)/.installed
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/docs.lock
+	@touch $@
+
 clean:  ## remove what the other verbs made
 	-$(BIN)/bedrock-rft down
-	rm -rf .venv .venv-* dist build .rft artifacts
+	rm -rf .venv .venv-* dist build .rft artifacts docs/generated
 
 setup: $(VENV)/.installed
 

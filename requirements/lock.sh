@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes the locked requirements: one file per supported Airflow minor, one for the linters, one for uv itself.
+# Writes the locked requirements: one file per supported Airflow minor, one for the linters, one for
+# the documentation, one for uv itself.
 # An older minor resolved against today's index does not run (airflow.apache.org publishes constraints for that reason), so
 # its dependencies are first resolved as of a day shortly after its release and then kept as constraints; only the
 # providers, the AWS SDK and the openai SDK may be newer, because this package needs them to be.
@@ -26,5 +27,6 @@ lock 3.2 3.2.2 2026-06-01
 lock 3.3 3.3.2 ""
 grep -E '^[a-z]' requirements/airflow-3.3.lock | sed 's/ \\$//' > "$work/runtime.txt"
 compile --generate-hashes --no-annotate --group lint -c "$work/runtime.txt" -o requirements/lint.lock
+compile --generate-hashes --no-annotate --group docs -c "$work/runtime.txt" -o requirements/docs.lock
 echo uv > "$work/uv.in"
 compile --generate-hashes --no-annotate "$work/uv.in" -o requirements/uv.lock

@@ -54,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def command_parser(group: str) -> argparse.ArgumentParser:
+    """The parser of one command group; not of ``emulator``, whose command line is its own."""
+    parser = argparse.ArgumentParser(prog=f"bedrock-rft {group}", description=GROUPS[group])
+    import_module(f"{__name__}.{group}").configure(parser)
+    return parser
+
+
 def _parser_for(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bedrock-rft", description="Recurring RFT on Amazon Bedrock, step by step.")
     groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

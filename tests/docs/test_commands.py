@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_bedrock_rft import cli
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *(p for p in sorted((ROOT / "docs").rglob("*.md")) if "generated" not in p.parts)]
 BLOCK = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(bedrock-rft [a-z][^`]*)`")
 ENDS = {"|", ">", "2>", "&&", ";", "#"}

@@ -54,21 +54,16 @@ class LambdaFunctions:
 
     def publish(self, name: str, *, code_sha256: str, description: str) -> FunctionVersion:
         """Freeze ``$LATEST`` as a numbered version; ``ResourceConflict`` when its code is not ``code_sha256``."""
-        try:
-            with translated(f"Publish a version of {name}"):
-                published = self._client.publish_version(
-                    FunctionName=name, CodeSha256=code_sha256, Description=description
-                )
-        except RequestRejected as refusal:
-            latest = self.get(name)  # Lambda answers a changed digest with its general "invalid parameter"
-            if latest is not None and latest.code_sha256 == code_sha256:
-                raise
-            raise _changed(name) from refusal
-        version = _version_of(published)
-        if version.code_sha256 != code_sha256:  # an endpoint that does not compare the digest itself
-            self.delete_version(name, version.version)  # it carries our description and somebody else's code
-            raise _changed(name)
-        return version
+        for is_last in (False, True):  # a refusal may be read when the code is ours again
+            try:
+                return self._publish(name, code_sha256, description)
+            except RequestRejected as refusal:  # noqa: PERF203 -- so Lambda answers another digest, and much else
+                latest = self.get(name)
+                if latest is None or latest.code_sha256 != code_sha256:
+                    raise _changed(name) from refusal
+                if is_last:
+                    raise
+        raise _changed(name)
 
     def versions(self, name: str) -> Iterator[FunctionVersion]:
         """The published versions, oldest first."""
@@ -94,6 +89,14 @@ class LambdaFunctions:
         except ResourceNotFound:
             with translated(f"Create the alias {alias} of {name}"):
                 return str(self._client.create_alias(**wanted)["AliasArn"])
+
+    def _publish(self, name: str, code_sha256: str, description: str) -> FunctionVersion:
+        with translated(f"Publish a version of {name}"):
+            published = self._client.publish_version(FunctionName=name, CodeSha256=code_sha256, Description=description)
+        version = _version_of(published)
+        if version.code_sha256 != code_sha256:  # an endpoint that does not compare; the version may be another's by now
+            raise _changed(name)
+        return version
 
     def invoke(self, arn: str, payload: bytes) -> Invocation:
         """Call the function and wait for its reply."""

@@ -60,13 +60,20 @@ class AwsMount:
 
 
 def make_plane(
-    folder: Path, authenticator: Authenticator, *, url: str, now: Callable[[], float], seed: int
+    folder: Path,
+    authenticator: Authenticator,
+    *,
+    url: str,
+    now: Callable[[], float],
+    seed: int,
+    settle_seconds: float = 0.0,
 ) -> AwsMount:
     """The mount of an emulator's AWS plane."""
-    return AwsMount(
-        lambda kind: kind(folder, authenticator, endpoint=lambda: url, now=now, seed=seed),
-        folder,
-    )
+
+    def make(kind: type[AwsPlane]) -> AwsPlane:
+        return kind(folder, authenticator, endpoint=lambda: url, now=now, seed=seed, settle_seconds=settle_seconds)
+
+    return AwsMount(make, folder)
 
 
 def _load() -> type[AwsPlane]:

@@ -66,14 +66,14 @@ class InvokeApi:
             return AwsReply(status=204, headers=(), body=b"")
         if not _is_json(payload):
             message = "Could not parse request body into json: Could not parse payload into json"
-            return _error(400, "InvalidRequestContentException", message)
+            return lambda_error(400, "InvalidRequestContentException", message)
         if kind == "Event":
             if len(payload) > MAX_EVENT_BYTES:
                 raise PayloadTooLarge(len(payload))
             self.deliver(function.arn, payload, account=caller.account, region=caller.region)
             return AwsReply(status=202, headers=(("x-amz-executed-version", function.version),), body=b"")
         if kind != "RequestResponse":
-            return _error(400, "InvalidParameterValueException", f"Unknown invocation type {kind}.")
+            return lambda_error(400, "InvalidParameterValueException", f"Unknown invocation type {kind}.")
         result = await self._functions.invoke(
             name, payload, qualifier=qualifier, account=caller.account, region=caller.region
         )
@@ -94,7 +94,7 @@ def refused_package(request: AwsRequest) -> AwsReply | None:
         if package is not None:
             check(base64.b64decode(package))
     except CodeRefused as error:
-        return _error(400, "InvalidParameterValueException", str(error))
+        return lambda_error(400, "InvalidParameterValueException", str(error))
     except (ValueError, AttributeError, TypeError):
         return None  # a malformed request, for others to refuse
     return None
@@ -117,18 +117,19 @@ def _reply(result: InvocationResult, *, with_log: bool) -> AwsReply:
 def _refusal(error: FunctionError) -> AwsReply:
     match error:
         case FunctionNotFound():
-            return _error(404, "ResourceNotFoundException", str(error), field="Message")
+            return lambda_error(404, "ResourceNotFoundException", str(error), field="Message")
         case FunctionThrottled():
-            return _error(429, "TooManyRequestsException", str(error), reason=error.reason)
+            return lambda_error(429, "TooManyRequestsException", str(error), reason=error.reason)
         case PayloadTooLarge():
-            return _error(413, "RequestTooLargeException", str(error))
+            return lambda_error(413, "RequestTooLargeException", str(error))
         case CodeRefused():
-            return _error(502, "InvalidZipFileException", str(error))
+            return lambda_error(502, "InvalidZipFileException", str(error))
         case _:
-            return _error(500, "ServiceException", str(error))
+            return lambda_error(500, "ServiceException", str(error))
 
 
-def _error(status: int, code: str, message: str, *, field: str = "message", reason: str = "") -> AwsReply:
+def lambda_error(status: int, code: str, message: str, *, field: str = "message", reason: str = "") -> AwsReply:
+    """A refusal in the words of the Lambda API."""
     document = {"Type": "User", field: message}
     if reason:
         document["Reason"] = reason

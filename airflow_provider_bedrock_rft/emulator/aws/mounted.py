@@ -22,6 +22,7 @@ from airflow_provider_bedrock_rft.emulator.aws import queues
 from airflow_provider_bedrock_rft.emulator.aws.footprint import Footprint, footprint_of, of_deleted_messages
 from airflow_provider_bedrock_rft.emulator.aws.journal import Journal, Write
 from airflow_provider_bedrock_rft.emulator.aws.operations import SERVICES, is_write
+from airflow_provider_bedrock_rft.emulator.aws.publishing import GUARDED, Publishing, latest_of, name_in
 from airflow_provider_bedrock_rft.emulator.aws.sources import Sources
 from airflow_provider_bedrock_rft.emulator.aws.wire import AwsReply, AwsRequest
 
@@ -43,7 +44,7 @@ class NotImplementedHere(Exception):
 class MountedAws:
     """The mounted services with their journal. Every method belongs to one and the same thread."""
 
-    def __init__(self, root: Path, *, now: Callable[[], float], seed: int) -> None:
+    def __init__(self, root: Path, *, now: Callable[[], float], seed: int, settle_seconds: float = 0.0) -> None:
         self._now = now
         BackendDict.reset()
         reset_model_data()
@@ -51,6 +52,8 @@ class MountedAws:
             get_backend(service)  # type: ignore[call-overload]
         self.sources = Sources(now, seed)
         self.sources.bind()
+        self._publishing = Publishing(self.sources.now, settle_seconds)
+        self._publishing.bind()
         self._dispatcher = DomainDispatcherApplication(create_backend_app)
         self._applications: dict[str, Any] = {}
         self._journal = Journal(root)
@@ -78,6 +81,8 @@ class MountedAws:
         """
         if not is_write(operation):
             return self._perform(request, caller.account, caller.service)
+        if refusal := self._refusal(operation, request, caller):
+            return refusal
         write = Write(
             seq=self._journal.next_seq,
             at=self._now(),
@@ -98,6 +103,12 @@ class MountedAws:
     def close(self) -> None:
         """Let go of the journal."""
         self._journal.close()
+
+    def _refusal(self, operation: str, request: AwsRequest, caller: Caller) -> AwsReply | None:
+        if caller.service != "lambda" or operation not in GUARDED:
+            return None
+        latest = latest_of(name_in(request), account=caller.account, region=caller.region)
+        return self._publishing.refusal(operation, request, latest)
 
     def _footprint(
         self, operation: str, caller: Caller, request: AwsRequest, reply: AwsReply, deleted: tuple[str, ...]

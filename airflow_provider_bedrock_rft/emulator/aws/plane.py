@@ -51,7 +51,7 @@ class AwsPlane:
     """S3, IAM, STS, Lambda, SSM, CloudWatch, Logs, SNS, SQS and EventBridge, with all acknowledged writes on disk.
 
     There is one at a time in a process, for the mounted implementation keeps its state in modules. ``endpoint``
-    tells the emulator's own address; ``now`` is emulated time.
+    tells the emulator's own address; ``now`` is emulated time, in which functions take ``settle_seconds`` to change.
     """
 
     def __init__(
@@ -63,11 +63,13 @@ class AwsPlane:
         now: Callable[[], float],
         seed: int = 0,
         limits: HostLimits | None = None,
+        settle_seconds: float = 0.0,
     ) -> None:
         self._root = root.resolve()
         self._authenticator = authenticator
         self._now = now
         self._seed = seed
+        self._settle_seconds = settle_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aws")
         self.catalogue = MountedFunctions()
         self.functions = FunctionHost(
@@ -191,7 +193,7 @@ class AwsPlane:
         return await loop.run_in_executor(self._thread, self._mounted.perform, request, caller, operation)
 
     def _mount(self, folder: Path) -> MountedAws:
-        mounted = MountedAws(folder, now=self._now, seed=self._seed)
+        mounted = MountedAws(folder, now=self._now, seed=self._seed, settle_seconds=self._settle_seconds)
         mounted.replay()
         return mounted
 

@@ -43,10 +43,13 @@ class Sources:
             self._frozen = None
             mock_random.seed(Random().getrandbits(64))
 
+    def now(self) -> float:
+        """The time, in seconds since the epoch."""
+        return self._now() if self._frozen is None else self._frozen
+
     def utcnow(self) -> dt.datetime:
         """The time, as the naive UTC value that moto works with."""
-        at = self._now() if self._frozen is None else self._frozen
-        return dt.datetime.fromtimestamp(at, tz=dt.timezone.utc).replace(tzinfo=None)
+        return dt.datetime.fromtimestamp(self.now(), tz=dt.timezone.utc).replace(tzinfo=None)
 
     def bind(self) -> None:
         """Put these sources in the place of moto's own, in every moto module that is loaded."""

@@ -27,14 +27,15 @@ _SERVE = Path(__file__).with_name("serve.py")
 class Served:
     """A plane that can be killed and started again on the same folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, settle_seconds: float = 0.0) -> None:
         self.root = root
+        self.settle_seconds = settle_seconds
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         environment = {**os.environ, "AWS_SECRET_ACCESS_KEY": "host-secret", "HOST_TOKEN": "host-token"}
-        command = [sys.executable, str(_SERVE), str(self.root)]
+        command = [sys.executable, str(_SERVE), str(self.root), str(self.settle_seconds)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -109,6 +110,15 @@ def plane() -> Iterator[Served]:
 def own_plane(tmp_path: Path) -> Iterator[Served]:
     """A plane that a test may kill."""
     served = Served(tmp_path)
+    served.start()
+    yield served
+    served.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def slow_plane(tmp_path: Path) -> Iterator[Served]:
+    """A plane whose functions do not come to rest within a test."""
+    served = Served(tmp_path, settle_seconds=1e6)
     served.start()
     yield served
     served.stop(signal.SIGKILL)

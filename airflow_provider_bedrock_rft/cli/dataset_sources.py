@@ -49,7 +49,7 @@ def _spool(args: argparse.Namespace, stack: ExitStack) -> S3Spool:
     if not region:
         raise InvalidInput("S3 needs a region.", action="Give --region, or set AWS_REGION.")
     session = Session(ClientConfig(region=region, endpoint_url=args.endpoint_url))
-    return stack.enter_context(S3Spool(session.client("s3")))
+    return stack.enter_context(S3Spool(session.objects))
 
 
 def with_progress(source: Source, terminal: TextIO) -> Source:

@@ -5,6 +5,7 @@ Replies are read as JSON, not as the SDK's models: those do not know a grader of
 
 from __future__ import annotations
 
+import io
 import ssl
 from functools import partial
 from itertools import chain
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
-    from airflow_provider_bedrock_rft.core.ports import StoredFile
+    from airflow_provider_bedrock_rft.core.ports import OnProgress, StoredFile
 
 T = TypeVar("T")
 
@@ -80,12 +81,13 @@ class MantleTraining:
         """Mantle has neither idempotency tokens nor job names, and needs no deployment."""
         return _CAPABILITIES
 
-    def upload_file(self, path: Path, *, name: str) -> StoredFile:
+    def upload_file(self, path: Path, *, name: str, on_progress: OnProgress | None = None) -> StoredFile:
         """Stream a dataset to the file store; never repeated by itself."""
         once = self._client.with_options(max_retries=0, timeout=self._config.upload_timeout_seconds)
         with reading(f"Upload {path.name}"), path.open("rb") as stream:
             # an open file is streamed; the SDK would read a Path into memory whole
-            reply = once.files.with_raw_response.create(file=(name, stream), purpose="fine-tune")
+            sent = _Watched(stream, on_progress) if on_progress else stream
+            reply = once.files.with_raw_response.create(file=(name, sent), purpose="fine-tune")
             return wire.file_in(reply.http_response.json())
 
     def find_file(self, *, name: str) -> StoredFile | None:
@@ -177,6 +179,19 @@ class MantleTraining:
                 return
             cursors.add(last)
             asked["after"] = last
+
+
+class _Watched(io.BufferedReader):
+    """A file that tells how much of it was read on."""
+
+    def __init__(self, stream: io.BufferedReader, on_progress: OnProgress) -> None:
+        super().__init__(stream.raw)
+        self._tell = on_progress
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self._tell(len(data))
+        return data
 
 
 def _quoted(identifier: str) -> str:

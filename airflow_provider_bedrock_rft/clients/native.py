@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
-    from airflow_provider_bedrock_rft.core.ports import ObjectStore, StoredFile
+    from airflow_provider_bedrock_rft.core.ports import ObjectStore, OnProgress, StoredFile
 
 _CREATE = "CreateModelCustomizationJob"
 _CAPABILITIES = Capabilities(
@@ -54,7 +54,7 @@ class NativeTraining:
         """Names and idempotency tokens; metrics from S3, no checkpoints; the result must be deployed."""
         return _CAPABILITIES
 
-    def upload_file(self, path: Path, *, name: str) -> StoredFile:  # noqa: ARG002 - the port's
+    def upload_file(self, path: Path, *, name: str, on_progress: OnProgress | None = None) -> StoredFile:  # noqa: ARG002 - the port's
         """The plane has no file store.
 
         Raises:

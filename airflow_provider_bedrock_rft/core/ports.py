@@ -7,9 +7,9 @@ AWS.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
     from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
+
+OnProgress: TypeAlias = Callable[[int], None]
+"""Told how many bytes have gone since it was last told, from any thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ class TrainingService(Protocol):
     def capabilities(self) -> Capabilities:
         """What this plane can do."""
 
-    def upload_file(self, path: Path, *, name: str) -> StoredFile:
+    def upload_file(self, path: Path, *, name: str, on_progress: OnProgress | None = None) -> StoredFile:
         """Store a dataset under ``name``. Not idempotent: look with :meth:`find_file` first."""
 
     def find_file(self, *, name: str) -> StoredFile | None:
@@ -156,7 +159,7 @@ class ModelRuntime(Protocol):
 class ObjectStore(Protocol):
     """S3, as far as we need it. Keys are full ``s3://`` URIs."""
 
-    def put(self, uri: str, path: Path) -> str:
+    def put(self, uri: str, path: Path, *, on_progress: OnProgress | None = None) -> str:
         """Store a file (multipart when large); returns the ETag. Nothing is visible before all of it is."""
 
     def put_bytes(self, uri: str, data: bytes) -> str:
@@ -164,6 +167,9 @@ class ObjectStore(Protocol):
 
     def get(self, uri: str) -> bytes:
         """The whole object."""
+
+    def fetch(self, uri: str, path: Path, *, etag: str) -> None:
+        """Copy that version of the object into a file, in flat memory; ``ResourceConflict`` when it is another now."""
 
     def etag(self, uri: str) -> str | None:
         """The object's ETag, ``None`` when there is no such object."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_bedrock_rft.clients.objects import S3Objects
 from airflow_provider_bedrock_rft.clients.sources import find_sources
 from airflow_provider_bedrock_rft.clients.sources_s3 import S3Spool
 from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport, check_dataset
@@ -200,7 +201,7 @@ def no_such_key() -> Exception:
 def test_objects_and_prefixes_are_read_once_and_named_by_uri() -> None:
     half = LINES.splitlines(keepends=True)
     bucket = Bucket({"d/a.jsonl": b"".join(half[:60]), "d/b.jsonl.gz": gzip.compress(b"".join(half[60:])), "d/": b""})
-    with S3Spool(bucket) as spool:
+    with S3Spool(S3Objects(bucket)) as spool:
         sources = find_sources(["s3://data/d/"], spool=spool)
         report = check_dataset(sources)  # both passes
         assert report.findings == ()
@@ -210,12 +211,12 @@ def test_objects_and_prefixes_are_read_once_and_named_by_uri() -> None:
 
 
 def test_an_object_that_changes_while_it_is_read_is_refused() -> None:
-    with S3Spool(Bucket({"a.jsonl": LINES}, changes=True)) as spool:
+    with S3Spool(S3Objects(Bucket({"a.jsonl": LINES}, changes=True))) as spool:
         assert codes(check("s3://data/a.jsonl", spool=spool)) == ["changed-while-read"]
 
 
 def test_an_object_or_prefix_that_is_not_there_is_named() -> None:
-    with S3Spool(Bucket({})) as spool:
+    with S3Spool(S3Objects(Bucket({}))) as spool:
         assert codes(check("s3://data/a.jsonl", spool=spool)) == ["unreadable-file"]
         with pytest.raises(InvalidInput, match="no objects below"):
             find_sources(["s3://data/d/"], spool=spool)

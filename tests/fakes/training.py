@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
+    from airflow_provider_bedrock_rft.core.ports import OnProgress
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class FakeTraining:
             stores_files=not self.native,
         )
 
-    def upload_file(self, path: Path, *, name: str) -> StoredFile:
+    def upload_file(self, path: Path, *, name: str, on_progress: OnProgress | None = None) -> StoredFile:  # noqa: ARG002
         return self.world.call("upload_file", lambda: self._upload(path, name))
 
     def find_file(self, *, name: str) -> StoredFile | None:
@@ -246,7 +247,7 @@ class FakeObjects:
 
     world: World
 
-    def put(self, uri: str, path: Path) -> str:
+    def put(self, uri: str, path: Path, *, on_progress: OnProgress | None = None) -> str:  # noqa: ARG002
         return self.put_bytes(uri, path.read_bytes())
 
     def put_bytes(self, uri: str, data: bytes) -> str:
@@ -260,6 +261,11 @@ class FakeObjects:
             return self.world.objects[uri]
 
         return self.world.call("get", look)
+
+    def fetch(self, uri: str, path: Path, *, etag: str) -> None:
+        if self.etag(uri) != etag:
+            raise ResourceConflict(f"{uri} is another version now.")
+        path.write_bytes(self.get(uri))
 
     def etag(self, uri: str) -> str | None:
         return str(hash(self.world.objects[uri])) if uri in self.world.objects else None

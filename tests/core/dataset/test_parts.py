@@ -104,7 +104,7 @@ class Objects:
     def etag(self, uri: str) -> str | None:
         return "x" if uri in self.stored else None
 
-    def put(self, uri: str, path: Path) -> str:
+    def put(self, uri: str, path: Path, *, on_progress: object = None) -> str:  # noqa: ARG002
         self.stored[uri] = path.read_bytes()
         return "x"
 

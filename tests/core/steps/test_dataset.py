@@ -13,6 +13,8 @@ from airflow_provider_bedrock_rft.core.steps.dataset import UploadedDataset, upl
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_bedrock_rft.core.ports import OnProgress
+
 
 @dataclass
 class FileStore:
@@ -23,7 +25,7 @@ class FileStore:
     loses_reply: bool = False
     loses_bytes: int = 0
 
-    def upload_file(self, path: Path, *, name: str) -> StoredFile:
+    def upload_file(self, path: Path, *, name: str, on_progress: OnProgress | None = None) -> StoredFile:  # noqa: ARG002
         self.n_uploads += 1
         size = path.stat().st_size - self.loses_bytes
         stored = StoredFile(file_id=f"file-{self.n_uploads}", name=name, size_bytes=size, created_at=self.n_uploads)

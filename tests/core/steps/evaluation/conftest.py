@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from airflow_provider_bedrock_rft.core.ports import OnProgress
+
 
 @dataclass
 class FakeObjects:
@@ -28,7 +30,7 @@ class FakeObjects:
     stored: dict[str, bytes] = field(default_factory=dict)
     failure: Exception | None = None
 
-    def put(self, uri: str, path: Path) -> str:
+    def put(self, uri: str, path: Path, *, on_progress: OnProgress | None = None) -> str:  # noqa: ARG002
         return self.put_bytes(uri, path.read_bytes())
 
     def put_bytes(self, uri: str, data: bytes) -> str:
@@ -41,6 +43,9 @@ class FakeObjects:
         if uri not in self.stored:
             raise ResourceNotFound(f"{uri} is not there.")
         return self.stored[uri]
+
+    def fetch(self, uri: str, path: Path, *, etag: str) -> None:  # noqa: ARG002
+        path.write_bytes(self.get(uri))
 
     def etag(self, uri: str) -> str | None:
         return "etag" if uri in self.stored else None

@@ -1,6 +1,7 @@
 # Dependencies are resolved from annotations: with postponed ones FastAPI would take the user for a query parameter.
 """The read-only API behind the page. Every route but those of the page's own files asks Airflow for permission."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from airflow_provider_bedrock_rft.hooks.shared import CLOCK
-from airflow_provider_bedrock_rft.plugin.authority import MAY_READ, readable_dags
+from airflow_provider_bedrock_rft.plugin.authority import MAY_READ, MAY_READ_QUESTIONS, readable_dags, right_to_answer
 from airflow_provider_bedrock_rft.plugin.cache import Cache
 from airflow_provider_bedrock_rft.plugin.frame import overview_html, pipeline_html, run_html
 from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
@@ -21,6 +22,7 @@ PAGE = Path(__file__).parent / "page"
 MAX_PAGE = 200
 
 Readable = Annotated[frozenset[str], Depends(readable_dags)]
+MayAnswer = Annotated[Callable[[frozenset[str]], bool], Depends(right_to_answer)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Text = Annotated[str, Query(max_length=250)]
@@ -88,6 +90,10 @@ def _details(pages: Pages) -> APIRouter:
     def comparison(dag_id: str, run_id: Text) -> Response:
         return _json(pages.comparison(dag_id, run_id))
 
+    @router.get("/questions", dependencies=MAY_READ_QUESTIONS)
+    def questions(dag_id: str, run_id: Text, may_answer: MayAnswer) -> Response:
+        return _json(pages.questions(dag_id, run_id, may_answer))
+
     @router.get("/details")
     def details(dag_id: str, run_id: Text) -> Response:
         return _json(pages.details(dag_id, run_id))
@@ -113,9 +119,9 @@ def _frames(pages: Pages) -> APIRouter:
         return _html(overview_html(pages, readable, search=search, offset=offset))
 
     @router.get("/{dag_id}")
-    def pipeline_or_run(dag_id: str, run_id: Text = "", offset: Offset = 0) -> Response:
+    def pipeline_or_run(dag_id: str, may_answer: MayAnswer, run_id: Text = "", offset: Offset = 0) -> Response:
         if run_id:
-            return _html(run_html(pages, dag_id, run_id))
+            return _html(run_html(pages, dag_id, run_id, may_answer))
         return _html(pipeline_html(pages, dag_id, offset=offset))
 
     return router

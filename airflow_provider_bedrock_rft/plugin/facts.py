@@ -19,10 +19,14 @@ _WORDS = {
     "Rollback": "promotion",
     "Job": "job",
 }
+ASKING = frozenset({"ApprovalOperator", "HITLOperator", "HITLBranchOperator", "HITLEntryOperator"})
+"""Airflow's operators that ask a person."""
 
 
 def stage_of(operator: str) -> str:
-    """The stage that an operator of ours works at; empty for anybody else's."""
+    """The stage that an operator of ours works at, or a person; empty for anybody else's."""
+    if operator in ASKING:
+        return "decision"
     if not operator.startswith("BedrockRft"):
         return ""
     return next((stage for word, stage in _WORDS.items() if word in operator), "")
@@ -106,6 +110,42 @@ class Output:
         """Of a payload of ours; empty for anything else."""
         kind = self.value.get("kind") if isinstance(self.value, dict) else None
         return kind if isinstance(kind, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a human-in-the-loop task asks.
+
+    Attributes:
+        task_id: The task.
+        map_index: -1 where it is not mapped.
+        state: Of the task, Airflow's word.
+        subject: The question.
+        options: What can be answered.
+        has_form: Asks for more than one of the options.
+        asked_at: Epoch seconds.
+        assigned: Ids of those who alone may answer; empty for everybody who may.
+        chosen: The answer, empty until there is one.
+        answered_by: Name; empty for an answer by default.
+        answered_at: Epoch seconds, ``None`` until there is an answer.
+    """
+
+    task_id: str
+    map_index: int
+    state: str
+    subject: str
+    options: tuple[str, ...]
+    has_form: bool = False
+    asked_at: float = 0.0
+    assigned: frozenset[str] = frozenset()
+    chosen: tuple[str, ...] = ()
+    answered_by: str = ""
+    answered_at: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True while the task waits for an answer: in a state of its own since Airflow 3.3, deferred before."""
+        return self.answered_at is None and self.state in {"awaiting_input", "deferred"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from airflow_provider_bedrock_rft.core.clock import to_utc
 from airflow_provider_bedrock_rft.plugin.views.curve import CurveView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_bedrock_rft.plugin.pages import Pages, Trouble
     from airflow_provider_bedrock_rft.plugin.views.curve import Series
@@ -48,8 +48,10 @@ def pipeline_html(pages: Pages, dag_id: str, *, offset: int) -> str | None:
     return _render("pipeline", line=line, offset=offset, limit=LIMIT, root="") if line else None
 
 
-def run_html(pages: Pages, dag_id: str, run_id: str) -> str | None:
-    """A run with its stages, curves and decision."""
+def run_html(
+    pages: Pages, dag_id: str, run_id: str, may_answer: Callable[[frozenset[str]], bool] = lambda _assigned: False
+) -> str | None:
+    """A run with its stages, curves and decision, and the questions that the reader may answer."""
     run_id = _known(pages, dag_id, run_id)
     view, comparison = pages.run(dag_id, run_id), pages.comparison(dag_id, run_id)
     if view is None or comparison is None:
@@ -57,10 +59,10 @@ def run_html(pages: Pages, dag_id: str, run_id: str) -> str | None:
     found = [pages.curve(dag_id, run_id, job.task_id, job.job_id, max_points=WIDTH // 2) for job in view.jobs]
     curves = [(curve, drawings(curve.series)) for curve in found if isinstance(curve, CurveView)]
     troubles: list[Trouble] = [curve for curve in found if curve is not None and not isinstance(curve, CurveView)]
+    questions = [one for one in pages.questions(dag_id, run_id, may_answer) or () if one.options]
     reload_seconds = RELOAD_SECONDS if view.is_live else 0
-    return _render(
-        "run", view=view, comparison=comparison, curves=curves, troubles=troubles, root="", reload=reload_seconds
-    )
+    parts = {"comparison": comparison, "curves": curves, "troubles": troubles, "questions": questions}
+    return _render("run", view=view, **parts, root="", reload=reload_seconds)
 
 
 def _known(pages: Pages, dag_id: str, run_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.hitl import HITLDetail
 from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.models.serialized_dag import SerializedDagModel
 from airflow.models.taskinstance import TaskInstance
@@ -16,7 +17,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import Text, func, or_, select
 from sqlalchemy import cast as sql_cast
 
-from airflow_provider_bedrock_rft.plugin.facts import Output, Pipeline, Run, Task, TaskRun
+from airflow_provider_bedrock_rft.plugin.facts import Output, Pipeline, Question, Run, Task, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,6 +108,18 @@ class AirflowMetadata:
                 for task_id, map_index, operator, state, try_number, start, end in session.execute(asked)
             )
 
+    def questions(self, run: Run) -> tuple[Question, ...]:
+        """What the run has asked people, in the order of asking."""
+        ti = TaskInstance
+        asked = (
+            select(HITLDetail, ti.task_id, ti.map_index, ti.state)
+            .join(ti, HITLDetail.ti_id == ti.id)
+            .where(ti.dag_id == run.dag_id, ti.run_id == run.run_id)
+            .order_by(HITLDetail.created_at)
+        )
+        with create_session() as session:
+            return tuple(_question(*row) for row in session.execute(asked).unique())
+
     def outputs(self, runs: Iterable[Run], task_ids: Sequence[str]) -> tuple[Output, ...]:
         """What these tasks have handed on in these runs."""
         numbers = [run.number for run in runs]
@@ -180,6 +193,26 @@ def _runs(asked: Any) -> tuple[Run, ...]:  # noqa: ANN401 - an SQL expression
             )
             for run in session.scalars(asked)
         )
+
+
+def _question(asked: HITLDetail, task_id: str, map_index: int, state: object) -> Question:
+    return Question(
+        task_id=task_id,
+        map_index=map_index,
+        state=str(state or "none"),
+        subject=asked.subject,
+        options=_names(asked.options),
+        has_form=bool(asked.params or asked.multiple),
+        asked_at=_seconds(asked.created_at) or 0.0,
+        assigned=frozenset(str(_mapping(one).get("id")) for one in _list(asked.assignees)),
+        chosen=_names(asked.chosen_options),
+        answered_by=str(_mapping(asked.responded_by).get("name", "")),
+        answered_at=_seconds(asked.responded_at),
+    )
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in _list(value))
 
 
 def _outputs() -> Any:  # noqa: ANN401 - an SQL expression

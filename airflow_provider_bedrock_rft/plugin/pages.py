@@ -13,15 +13,19 @@ from airflow_provider_bedrock_rft.plugin.views.comparison import ComparisonView,
 from airflow_provider_bedrock_rft.plugin.views.curve import CurveView, curve_view
 from airflow_provider_bedrock_rft.plugin.views.lineage import LineageView, lineage_view, name_of
 from airflow_provider_bedrock_rft.plugin.views.overview import Page, PipelineLine, champion_in, chosen, run_lines
+from airflow_provider_bedrock_rft.plugin.views.question import question_views
 from airflow_provider_bedrock_rft.plugin.views.run import RunView, jobs_in, run_view
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry
     from airflow_provider_bedrock_rft.plugin.facts import Output, Pipeline, Run
     from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
     from airflow_provider_bedrock_rft.plugin.remote import Judged, Remote
     from airflow_provider_bedrock_rft.plugin.views.comparison import Pair
+    from airflow_provider_bedrock_rft.plugin.views.question import QuestionView
 
 RUNS_SHOWN = 20
 """Runs of a pipeline in the overview."""
@@ -102,6 +106,13 @@ class Pages:
         """What the run's payloads say about its candidate."""
         found = self._find(dag_id, run_id)
         return self._compared(*found)[0] if found else None
+
+    def questions(
+        self, dag_id: str, run_id: str, may_answer: Callable[[frozenset[str]], bool]
+    ) -> Sequence[QuestionView] | None:
+        """What the run asks people, and what they have answered."""
+        found = self._find(dag_id, run_id)
+        return question_views(self._metadata.questions(found[1]), may_answer) if found else None
 
     def details(self, dag_id: str, run_id: str) -> DetailsView | Trouble | None:
         """What the scored completions say about the candidate."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000.0
 WRITTEN = (
+    "hitl_detail",
     "rendered_task_instance_fields",
     "xcom",
     "task_instance",
@@ -202,6 +203,7 @@ class Rows:
         number: int = 1,
         outputs: Mapping[str, object] | None = None,
         rendered: Mapping[str, object] | None = None,
+        asked: dict[str, Any] | None = None,
     ) -> None:
         import uuid
 
@@ -223,6 +225,10 @@ class Rows:
         )
         for name, value in (outputs or {}).items():
             self.insert(XComModel, **place, dag_run_id=number, key=name, value=value, timestamp=at(NOW))
+        if asked:
+            from airflow.models.hitl import HITLDetail
+
+            self.insert(HITLDetail, ti_id=key, created_at=at(NOW), params=asked.pop("params", {}), **asked)
         if rendered:
             self.insert(RenderedTaskInstanceFields, **place, rendered_fields=rendered)
 
@@ -282,11 +288,13 @@ def guard() -> Iterator[Any]:
                 return False
             if user.username == "without_xcoms" and access_entity is DagAccessEntity.XCOM:
                 return False
+            if user.username == "without_questions" and access_entity is DagAccessEntity.HITL_DETAIL:
+                return False
             is_other = details is not None and details.id not in (None, "tutor")
             return not (user.username == "only_tutor" and is_other)
 
-        def is_authorized_hitl_task(self, **_: Any) -> bool:
-            return False
+        def is_authorized_hitl_task(self, *, assigned_users: set[str], user: Any) -> bool:
+            return user.username in assigned_users
 
     module = ModuleType("tests_plugin_guard")
     module.Guard = Guard  # type: ignore[attr-defined]

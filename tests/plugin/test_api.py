@@ -11,6 +11,7 @@ from airflow_provider_bedrock_rft.core.codec import canonical_json, dump
 from airflow_provider_bedrock_rft.core.errors import ConnectionLost
 from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun, ScoredCompletion
 from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry, to_value
+from airflow_provider_bedrock_rft.plugin.app import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ ROUTES = [
     "/api/dags/tutor/run?run_id=first",
     "/api/dags/tutor/curve?run_id=first&task_id=train",
     "/api/dags/tutor/comparison?run_id=first",
+    "/api/dags/tutor/questions?run_id=first",
     "/api/dags/tutor/details?run_id=first",
     "/api/dags/tutor/samples?run_id=first",
     "/api/dags/tutor/lineage?run_id=first",
@@ -325,9 +327,7 @@ def test_the_frame_finds_runs_whose_plus_became_a_space(client: Browser, world: 
     assert "manual__2026-01-01T00:00:00+00:00" in reply.text
 
 
-@pytest.mark.parametrize(
-    "name", ["rft.js", "core.js", "chart.js", "style.js", "overview.js", "run.js", "comparison.js", "lineage.js"]
-)
+@pytest.mark.parametrize("name", [one.name for one in PAGE.iterdir()])
 def test_the_pages_own_files_are_for_everybody_and_always_fresh(client: Browser, name: str) -> None:
     reply = client().get(f"/page/{name}")
     assert reply.status_code == 200

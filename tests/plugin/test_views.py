@@ -127,6 +127,7 @@ class TestStages:
             ("BedrockRftEvaluateModelOperator", "evaluation"),
             ("BedrockRftPromotionGateOperator", "decision"),
             ("BedrockRftPromoteModelOperator", "promotion"),
+            ("ApprovalOperator", "decision"),
             ("BashOperator", ""),
             ("", ""),
         ],

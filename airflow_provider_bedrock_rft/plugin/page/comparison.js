@@ -3,6 +3,7 @@ import {
   Badge, again, Empty, Facts, Notes, Pager, Waiting, dagPath, h, interval, number, percent, query, signed, useEffect, useMemo,
   useState, useView,
 } from "./core.js";
+import { Questions } from "./answer.js";
 import { ticks } from "./chart.js";
 
 const LIMIT = 10;
@@ -21,6 +22,7 @@ export function ComparisonPage({ dagId, runId, isLive }) {
     "div",
     null,
     h(Notes, { notes: view.notes, error }),
+    h(Questions, { dagId, runId, isLive }),
     view.gate ? h(Verdict, { gate: view.gate }) : null,
     h(Sides, { view }),
     h(Forest, { overall: view.gate?.difference ?? found?.difference, slices: found?.slices ?? [] }),
@@ -38,7 +40,7 @@ const Verdict = ({ gate }) =>
     { className: `rft-note rft-${{ promote: "good", reject: "bad" }[gate.verdict] ?? "wait"} rft-verdict`, "aria-label": "Decision" },
     h("h2", null, "Decision ", h(Badge, { word: gate.verdict })),
     h("ul", null, gate.reasons.map((reason) => h("li", { key: reason }, reason))),
-    gate.needs_approval ? h("p", null, "A person has to confirm this promotion: see Required Actions of this run.") : null,
+    gate.needs_approval ? h("p", null, "The policy asks for a person's approval of a promotion.") : null,
     h(Facts, {
       rows: [
         ["p", gate.p_value === null ? null : number(gate.p_value)],

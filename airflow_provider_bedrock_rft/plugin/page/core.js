@@ -4,6 +4,7 @@ export const h = React.createElement;
 export const { useEffect, useMemo, useRef, useState } = React;
 
 const API = new URL("../api/", import.meta.url).pathname;
+const AIRFLOW_API = new URL("../../api/v2/", import.meta.url).pathname;
 const ERROR_SECONDS = 10;
 
 export const query = (fields) =>
@@ -63,6 +64,29 @@ async function read(path, signal) {
   throw error;
 }
 
+/** Ask Airflow's own API to do something; it decides by the reader's session whether the reader may. */
+export async function send(method, path, body) {
+  let reply;
+  try {
+    reply = await fetch(AIRFLOW_API + path, { method, headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) });
+  } catch {
+    throw new Error("The Airflow server cannot be reached. Nothing was done.");
+  }
+  if (reply.ok) return reply.json();
+  const said = {
+    401: "You are not signed in, or your session has ended. Sign in to Airflow again.",
+    403: "You may not do this. Ask for the permission.",
+    404: "This is not there any more.",
+    409: "Somebody else was faster: this was done already.",
+  };
+  throw Object.assign(new Error(said[reply.status] ?? (await detail(reply))), { status: reply.status });
+}
+
+async function detail(reply) {
+  const body = await reply.json().catch(() => ({}));
+  return typeof body.detail === "string" ? body.detail : `The Airflow server answered with ${reply.status}.`;
+}
+
 /** A link to another page of the host; without a reload where the host's router is at hand. */
 export function HostLink({ to, children, ...rest }) {
   const Link = globalThis.ReactRouterDOM?.Link;
@@ -79,7 +103,7 @@ export const toTask = (dagId, runId, taskId) =>
 const GOOD = new Set(["success", "succeeded", "Completed", "promote"]);
 const BAD = new Set(["failed", "upstream_failed", "Failed", "reject", "error"]);
 const LIVE = new Set(["running", "deferred", "InProgress", "restarting"]);
-const WAITING = new Set(["queued", "scheduled", "up_for_retry", "up_for_reschedule", "hold", "warning", "validating_files"]);
+const WAITING = new Set(["awaiting_input", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "hold", "warning", "validating_files"]);
 
 export const tone = (word) =>
   GOOD.has(word) ? "good" : BAD.has(word) ? "bad" : LIVE.has(word) ? "live" : WAITING.has(word) ? "wait" : "plain";

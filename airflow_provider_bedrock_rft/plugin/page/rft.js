@@ -30,6 +30,9 @@ function Run({ dagId, runId, taskId }) {
   return h(RunTabs, { dagId, runId, taskId, view, error });
 }
 
+/** A task that waits for a person: in a state of its own since Airflow 3.3, deferred before. */
+const isAsking = ({ state, operator }) => state === "awaiting_input" || (state === "deferred" && /^(Approval|HITL)/.test(operator));
+
 function RunTabs({ dagId, runId, taskId, view, error }) {
   const stage = view.stages.find((one) => one.task_id === taskId)?.stage;
   const [tab, choose] = useTab(TAB_OF_STAGE[stage] ?? "run");
@@ -56,6 +59,7 @@ function RunTabs({ dagId, runId, taskId, view, error }) {
       h("h1", null, h(HostLink, { to: toPipeline(dagId) }, dagId), " / ", runId),
       h(Badge, { word: run.state }),
       view.verdict ? h(Badge, { word: view.verdict, title: view.summary }) : null,
+      view.stages.some(isAsking) && tab !== "comparison" ? h("button", { type: "button", className: "rft-primary", onClick: () => choose("comparison") }, "A person is asked: answer") : null,
       run.started_at && run.ended_at ? h("span", { className: "rft-muted" }, duration(run.ended_at - run.started_at)) : null,
     ),
     h(

@@ -2,7 +2,7 @@
 const CSS = `
 .rft-page {
   --rft-fg: var(--chakra-colors-fg, #18181b); --rft-muted: var(--chakra-colors-fg-muted, #52525b);
-  --rft-bg: var(--chakra-colors-bg, #fff); --rft-raised: var(--chakra-colors-bg-subtle, #f7f7f8);
+  --rft-bg: var(--chakra-colors-bg, #fff); --rft-raised: color-mix(in srgb, var(--rft-fg) 5%, var(--rft-bg));
   --rft-border: var(--chakra-colors-border, #d4d4d8); --rft-accent: var(--chakra-colors-blue-focus-ring, #2563eb);
   --rft-good: var(--chakra-colors-green-solid, #16a34a); --rft-bad: var(--chakra-colors-red-solid, #dc2626);
   --rft-wait: var(--chakra-colors-orange-solid, #ea580c);
@@ -51,6 +51,11 @@ const CSS = `
 .rft-notes { list-style: none; margin: 8px 0; padding: 0; }
 .rft-note { margin: 6px 0; padding: 8px 12px; border-radius: 6px; background: var(--rft-raised); border-left: 4px solid var(--rft-border); overflow-wrap: anywhere; }
 .rft-note.rft-good { border-left-color: var(--rft-good); } .rft-note.rft-bad { border-left-color: var(--rft-bad); } .rft-note.rft-wait { border-left-color: var(--rft-wait); }
+.rft-note.rft-live { border-left-color: var(--rft-accent); }
+.rft-question h2 { margin: 2px 0 6px; } .rft-question p { margin: 4px 0; }
+.rft-choice { display: flex; flex-wrap: wrap; gap: 8px 10px; align-items: center; }
+.rft-page button.rft-primary { background: var(--rft-accent); border-color: var(--rft-accent); color: var(--rft-bg); font-weight: 600; }
+.rft-page button.rft-primary:hover:not(:disabled) { background: var(--rft-accent); filter: brightness(1.1); }
 .rft-facts { display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 6px 0 10px; }
 .rft-facts dt { color: var(--rft-muted); font-size: 12px; } .rft-facts dd { margin: 0; }
 .rft-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
@@ -64,7 +69,7 @@ const CSS = `
 .rft-state-running, .rft-state-deferred { background: var(--rft-accent); } .rft-state-skipped { background: var(--rft-border); }
 .rft-state-queued, .rft-state-up_for_retry { background: var(--rft-wait); }
 .rft-stages { list-style: none; margin: 0; padding: 0; }
-.rft-stages li { display: grid; grid-template-columns: minmax(150px, 1.3fr) 84px 92px minmax(120px, 2fr) minmax(120px, 2.4fr); gap: 12px; align-items: center;
+.rft-stages li { display: grid; grid-template-columns: minmax(150px, 1.3fr) 112px 92px minmax(120px, 2fr) minmax(120px, 2.4fr); gap: 12px; align-items: center;
   padding: 5px 6px; border-bottom: 1px solid var(--rft-border); }
 .rft-stages li.rft-here { background: var(--rft-raised); }
 .rft-stage-name { overflow-wrap: anywhere; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -75,7 +76,7 @@ class BedrockRftHook(BaseHook):
         aws = self._amazon_hook
         wrapper = aws.conn_config
         session = self._boto_session
-        return ClientConfig(
+        config = ClientConfig(
             region=self._region_of(session),
             endpoint_url=wrapper.endpoint_url or "",
             service_endpoints=_endpoints_in(wrapper.service_config),
@@ -84,6 +85,7 @@ class BedrockRftHook(BaseHook):
             botocore_config=wrapper.botocore_config,
             identify_jobs=self.identify_jobs,
         )
+        return _with_timeouts(config, wrapper.extra_config.get("config_kwargs") or {})
 
     @property
     def session(self) -> Session:
@@ -216,6 +218,17 @@ class BedrockRftHook(BaseHook):
                 aws_conn_id=self.aws_conn_id,
             )
         return str(region)
+
+
+def _with_timeouts(config: ClientConfig, config_kwargs: Mapping[str, object]) -> ClientConfig:
+    """What the connection says about botocore's patience holds for Mantle too, which botocore does not reach."""
+    connect, read = (config_kwargs.get(name) for name in ("connect_timeout", "read_timeout"))
+    if connect:
+        config = replace(config, connect_timeout_seconds=float(str(connect)))
+    if read:
+        seconds = float(str(read))
+        config = replace(config, read_timeout_seconds=seconds, create_timeout_seconds=seconds)
+    return config
 
 
 def _endpoints_in(service_config: Mapping[str, Mapping[str, object]]) -> dict[str, str]:

@@ -168,6 +168,7 @@ def test_verify_and_botocore_options_are_passed_on(connect: Any, tmp_path: Path)
     hook = BedrockRftHook("rft")
     assert hook.client_config.verify == str(bundle)
     assert hook.session.client("ssm").meta.config.read_timeout == 7
+    assert hook.client_config.create_timeout_seconds == hook.client_config.read_timeout_seconds == 7
     assert hook.training is hook.session.training
     assert BedrockRftHook("rft", verify=False).client_config.verify is False
 

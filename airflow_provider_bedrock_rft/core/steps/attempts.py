@@ -1,7 +1,7 @@
 """The attempts of one task instance, their requests, and the claims on jobs, in an intent store.
 
-Every attempt, every further request of it and every claim on a job is a document that is created once. All rely on the
-store's ``create``: of two that are made at once, one wins.
+Every attempt, every further request of it, its choice of a job and every claim on a job is a document that is created
+once. All rely on the store's ``create``: of two that are made at once, one wins.
 """
 
 from __future__ import annotations
@@ -57,11 +57,30 @@ class AttemptLedger:
         self._intents.write(self._place(attempt.number), dump(attempt))
         return attempt
 
+    def chosen(self, attempt: Attempt) -> str:
+        """The job that the attempt's processes have agreed on, unless another attempt has it; empty before that."""
+        number = 1
+        while (document := self._intents.read(self._place_of_choice(attempt, number))) is not None:
+            if not self.is_taken(str(document["job_id"]), attempt):
+                return str(document["job_id"])
+            number += 1
+        return ""
+
+    def choose(self, job_id: str, attempt: Attempt) -> str:
+        """The job that the attempt's processes agree on: this one, unless one of them was faster."""
+        number = 1
+        while not self._intents.create(self._place_of_choice(attempt, number), {"job_id": job_id}):
+            document = self._intents.read(self._place_of_choice(attempt, number)) or {}
+            found = str(document.get("job_id", job_id))
+            if found == job_id or not self.is_taken(found, attempt):
+                return found
+            number += 1
+        return job_id
+
     def claim(self, job_id: str, attempt: Attempt) -> bool:
         """Make the job this attempt's; false when it is another's. Claiming again what is ours succeeds.
 
-        A claim is never given back. Write the job into the attempt first: an attempt that died between claim and
-        record would else go and claim a second job.
+        A claim is never given back. Choose the job first: two processes of one attempt would else claim one each.
         """
         claim = {"job_id": job_id, "token": attempt.token, "key": attempt.key}
         return self._intents.create(_claim_on(job_id), claim) or not self.is_taken(job_id, attempt)
@@ -77,6 +96,9 @@ class AttemptLedger:
 
     def _place(self, number: int) -> str:
         return f"{self.key}/{number:03d}"
+
+    def _place_of_choice(self, attempt: Attempt, number: int) -> str:
+        return f"{self._place(attempt.number)}/job-{number:03d}"
 
     def _place_of_send(self, attempt: Attempt, number: int) -> str:
         return f"{self._place(attempt.number)}/send-{number:03d}"

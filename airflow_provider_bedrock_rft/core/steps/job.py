@@ -88,10 +88,11 @@ def release_job(training: TrainingService, intents: IntentStore, *, key: str) ->
         return ""
     last = replace(attempts[-1], is_released=True)
     ledger.save(last)
-    if not last.job_id or ledger.is_taken(last.job_id, last):
+    job_id = ledger.chosen(last) or last.job_id
+    if not job_id or ledger.is_taken(job_id, last):
         return ""
-    training.cancel_job(last.job_id)
-    return last.job_id
+    training.cancel_job(job_id)
+    return job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +122,9 @@ class _Desk:
 
     def job_of(self, attempt: Attempt, *, wanted: JobSpec) -> _Got | None:
         """The attempt's job; created only when the attempt is still about what is ``wanted``."""
-        if attempt.job_id and self._take(attempt.job_id, attempt):
-            job = self._recorded(attempt)
+        job_id = "" if self._right else self.ledger.chosen(attempt) or attempt.job_id
+        if job_id and self._take(job_id, attempt):
+            job = self._recorded(replace(attempt, job_id=job_id))
             return _Got(job=job, how=_how_again(job)) if job else None
         attempt = replace(attempt, job_id="")
         if attempt.spec.content_fingerprint() != wanted.content_fingerprint() or attempt.is_released:
@@ -200,9 +202,12 @@ class _Desk:
 
     def _created(self, attempt: Attempt, number: int) -> _Got:
         job = self._create(attempt, number)
-        if not self._take(job.job_id, attempt):
-            raise _snatched(attempt)
-        return _Got(job=job, how=How.CREATED)
+        if self._take(job.job_id, attempt):
+            return _Got(job=job, how=How.CREATED)
+        chosen = self.ledger.chosen(attempt)  # by another process of this attempt, which took a twin's job
+        if chosen and self._take(chosen, attempt):
+            return _Got(job=self.training.get_job(chosen), how=How.FOUND)
+        raise _snatched(attempt)
 
     def _create(self, attempt: Attempt, number: int) -> Job:
         named = self.training.capabilities.has_job_names
@@ -227,8 +232,8 @@ class _Desk:
         return self.ledger.save(replace(attempt, n_refused=send.number))
 
     def _take(self, job_id: str, attempt: Attempt) -> bool:
-        """Write the job down, then claim it; undone when another attempt was faster."""
-        if self.ledger.is_taken(job_id, attempt):
+        """Choose the job, write it down, then claim it; undone when another attempt was faster."""
+        if self.ledger.is_taken(job_id, attempt) or self.ledger.choose(job_id, attempt) != job_id:
             return False
         if attempt.job_id != job_id:
             self.ledger.save(replace(attempt, job_id=job_id))

@@ -51,7 +51,7 @@ def test_a_first_submission_writes_its_intent_before_it_asks(world: Any, submit:
     assert submission.how is How.CREATED
     assert not submission.adopted
     assert "Created job ftjob-1 (attempt 1)." in submission.story()
-    assert world.log == ["read", "create", "create_job", "read", "write", "create"]
+    assert world.log == ["read", "create", "create_job", "read", "create", "write", "create"]
 
 
 def test_a_first_submission_never_searches(world: Any, submit: Any, spec: JobSpec) -> None:

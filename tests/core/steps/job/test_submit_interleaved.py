@@ -138,6 +138,17 @@ def test_tasks_that_are_alike_get_a_job_each(
     assert sorted(got) == sorted(job.job_id for job in world.jobs)
 
 
+@_EXAMPLES
+@given(schedule=st.lists(st.integers(0, 2), max_size=80), lag=st.sampled_from([0.0, 20.0]), lost=st.integers(0, 1))
+def test_a_zombie_between_twins(fakes: ModuleType, spec: JobSpec, schedule: list[int], lag: float, lost: int) -> None:
+    """A task, its zombie, and a task that is alike: what one of the first two finds, the other must not add to."""
+    world = fakes.World(list_lag_seconds=lag, lose_replies_to=["create_job"] * lost)
+    first, zombie, twin = run_at_once(fakes, world, spec, ["dag/run/a", "dag/run/a", "dag/run/b"], schedule)
+    assert first == zombie
+    assert {first, twin} == {job.job_id for job in world.jobs}
+    assert len(world.jobs) == 2
+
+
 @pytest.mark.parametrize("n_workers", [2, 4])
 def test_a_crowd_in_round_robin(fakes: ModuleType, spec: JobSpec, n_workers: int) -> None:
     world = fakes.World()

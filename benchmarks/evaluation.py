@@ -11,9 +11,11 @@ import json
 import multiprocessing
 import resource
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from airflow_provider_bedrock_rft.clients.config import ClientConfig
 from airflow_provider_bedrock_rft.clients.runtime import MantleRuntime
+from airflow_provider_bedrock_rft.clients.runtime_http import JsonEndpoint
 from airflow_provider_bedrock_rft.core.dataset.record import Message, Record
 from airflow_provider_bedrock_rft.core.evaluation.paired import compare
 from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
@@ -21,7 +23,7 @@ from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSett
 from airflow_provider_bedrock_rft.core.steps.answering import AnswerBook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -43,7 +45,7 @@ class Answering(asyncio.Protocol):
     """Just enough HTTP: one request per read, answered after the latency."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
@@ -77,8 +79,11 @@ class Nowhere:
         time.sleep(0.02)
         return f"{uri}{len(data)}"
 
-    def put(self, uri: str, path: Path) -> str:
+    def put(self, uri: str, path: Path, *, on_progress: Callable[[int], None] | None = None) -> str:  # noqa: ARG002
         return self.put_bytes(uri, path.read_bytes())
+
+    def fetch(self, uri: str, path: Path, *, etag: str) -> None:  # noqa: ARG002
+        raise KeyError(uri)
 
     def get(self, uri: str) -> bytes:
         raise KeyError(uri)
@@ -103,11 +108,9 @@ class WallClock:
 
 def answer(port: int, n: int, concurrency: int) -> tuple[float, float]:
     """Wall and CPU seconds for ``n`` completions."""
-    import openai
-
-    client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none")
+    endpoint = JsonEndpoint(ClientConfig(region="us-west-2", endpoint_url=f"http://127.0.0.1:{port}"), lambda: "none")
     book = AnswerBook(
-        MantleRuntime(client),
+        MantleRuntime(endpoint),
         Nowhere(),
         model="m",
         uri="s3://bench/x",
@@ -119,7 +122,7 @@ def answer(port: int, n: int, concurrency: int) -> tuple[float, float]:
     ]
     wall, cpu = time.perf_counter(), time.process_time()
     assert len(book.answers(records)) == n  # noqa: S101
-    client.close()
+    endpoint.close()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bedrock_rft.clients.translate import reading
+from airflow_provider_bedrock_rft.core.errors import UnsupportedOperation
 from airflow_provider_bedrock_rft.core.job.plane import Plane, plane_of_model
 from airflow_provider_bedrock_rft.core.ports import Completion
 
@@ -29,6 +30,11 @@ class ConverseRuntime:
 
     def complete(self, request: CompletionRequest) -> Completion:
         """One completion; see :class:`~airflow_provider_bedrock_rft.core.ports.ModelRuntime`."""
+        if request.api != "chat":
+            raise UnsupportedOperation(
+                f"{request.model} is a model of the native plane, which has no API {request.api!r}.",
+                action="Leave out `api` for models of the native plane.",
+            )
         started = time.perf_counter()
         with reading(f"Ask model {request.model}"):
             reply = self._runtime.converse(**_parameters_of(request))

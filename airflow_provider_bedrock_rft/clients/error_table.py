@@ -145,6 +145,17 @@ ERROR_OF_CLASS: Mapping[str, type[ServiceError]] = {
     "OpenAIError": RequestRejected,
     # httpx and httpx2, while a body is read
     "TransportError": ConnectionLost,
+    # urllib3, which completions go through
+    "NewConnectionError": ConnectionLost,
+    "PoolError": ConnectionLost,
+    "ProtocolError": ConnectionLost,
+    "IncompleteRead": ConnectionLost,
+    "InvalidChunkLength": ConnectionLost,
+    "ProxyError": ConnectionLost,
+    "SSLError": ConnectionLost,
+    "TimeoutError": ConnectionLost,
+    "DecodeError": ServiceUnavailable,
+    "LocationValueError": RequestRejected,
 }
 """Class name → our error; the nearest class of the error's ancestry decides."""
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_bedrock_rft.clients.config import ClientConfig
+    from airflow_provider_bedrock_rft.clients.tokens import BearerTokens
     from airflow_provider_bedrock_rft.core.deployment import DeploymentService
     from airflow_provider_bedrock_rft.core.ports import (
         FunctionService,
@@ -167,8 +168,9 @@ class Session:
 
     def _new_mantle_runtime(self) -> ModelRuntime:
         from airflow_provider_bedrock_rft.clients.runtime import MantleRuntime
+        from airflow_provider_bedrock_rft.clients.runtime_http import JsonEndpoint
 
-        return MantleRuntime(self._mantle)
+        return MantleRuntime(JsonEndpoint(self.config, self._tokens.current))
 
     def _new_converse_runtime(self) -> ModelRuntime:
         from airflow_provider_bedrock_rft.clients.converse import ConverseRuntime
@@ -180,7 +182,11 @@ class Session:
     @property
     def _mantle(self) -> Any:  # noqa: ANN401 - the SDK is imported late
         from airflow_provider_bedrock_rft.clients.mantle import new_openai_client
+
+        return self._once("mantle", lambda: new_openai_client(self.config, self._tokens.current))
+
+    @property
+    def _tokens(self) -> BearerTokens:
         from airflow_provider_bedrock_rft.clients.tokens import BearerTokens
 
-        tokens = self._once("tokens", lambda: BearerTokens(self.boto, self.config.region))
-        return self._once("mantle", lambda: new_openai_client(self.config, tokens.current))
+        return self._once("tokens", lambda: BearerTokens(self.boto, self.config.region))

@@ -1,6 +1,6 @@
 """Foreign errors become ours, here and nowhere else.
 
-Errors of botocore are told apart by the service's error code, errors of the openai SDK by code, class and HTTP status.
+Errors of botocore are told apart by the service's error code, others by code, class and HTTP status.
 Neither SDK is imported for it: whoever raised the error has imported it already.
 """
 
@@ -28,7 +28,7 @@ from airflow_provider_bedrock_rft.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HOME_OF_ERRORS = ("botocore", "boto3", "s3transfer", "openai", "httpx", "httpx2", "httpcore", "httpcore2")
+_HOME_OF_ERRORS = ("botocore", "boto3", "s3transfer", "openai", "httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
 
 _ACTION: Mapping[type[ServiceError], str] = {
     InvalidCredentials: "Check the AWS connection: its keys, session token, profile or role may be wrong or expired.",
@@ -46,7 +46,7 @@ _ACTION: Mapping[type[ServiceError], str] = {
 
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Raise our error in place of any that botocore, boto3 or the openai SDK raises inside.
+    """Raise our error in place of any that botocore, boto3, urllib3 or the openai SDK raises inside.
 
     Args:
         operation: What was being done, as a phrase that starts a sentence: ``Create a fine-tuning job``.
@@ -162,6 +162,7 @@ def _may_have_been_sent(error: BaseException) -> bool:
         "ProxyConnectionError",
         "ConnectError",
         "ConnectTimeout",
+        "NewConnectionError",
     }
     cause: BaseException | None = error
     while cause is not None:

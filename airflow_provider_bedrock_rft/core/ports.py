@@ -120,6 +120,7 @@ class CompletionRequest:
         max_tokens: Upper bound of the completion.
         temperature: 0 asks for the greedy completion.
         seed: Sent where the model accepts one.
+        api: ``chat``, or ``responses`` where the model's plane has it.
     """
 
     model: str
@@ -127,6 +128,7 @@ class CompletionRequest:
     max_tokens: int = 2048
     temperature: float = 0.0
     seed: int | None = None
+    api: str = "chat"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,13 @@ from airflow_provider_bedrock_rft.clients.converse import ConverseRuntime, Eithe
 from airflow_provider_bedrock_rft.clients.deployments import BedrockDeployments
 from airflow_provider_bedrock_rft.clients.roles import IamRoles
 from airflow_provider_bedrock_rft.core.deployment import DeploymentKind, DeploymentSpec, Readiness
-from airflow_provider_bedrock_rft.core.errors import InvalidInput, ResourceConflict, ServiceUnavailable, Throttled
+from airflow_provider_bedrock_rft.core.errors import (
+    InvalidInput,
+    ResourceConflict,
+    ServiceUnavailable,
+    Throttled,
+    UnsupportedOperation,
+)
 from airflow_provider_bedrock_rft.core.ports import Completion, CompletionRequest, Message
 
 if TYPE_CHECKING:
@@ -55,6 +61,12 @@ def reply(*content: dict[str, Any], stop: str = "end_turn") -> dict[str, Any]:
         "usage": {"inputTokens": 7, "outputTokens": 3, "totalTokens": 10},
         "metrics": {"latencyMs": 5},
     }
+
+
+def test_an_api_that_the_plane_has_not_is_refused_before_it_is_asked(client: Any) -> None:
+    runtime, _ = client("bedrock-runtime")
+    with pytest.raises(UnsupportedOperation, match="no API 'responses'"):
+        ConverseRuntime(runtime).complete(asked(("user", "2+2?"), api="responses"))
 
 
 def test_a_question_is_translated_and_its_answer_back(client: Any) -> None:

@@ -1,4 +1,4 @@
-"""The table is total over what botocore's models and the openai SDK can raise."""
+"""The table is total over what botocore's models, urllib3 and the openai SDK can raise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import botocore.session
 import httpx
 import openai
 import pytest
+import urllib3.exceptions
 from boto3.exceptions import Boto3Error, S3UploadFailedError
 
 from airflow_provider_bedrock_rft.clients.error_table import ERROR_OF_CLASS, ERROR_OF_CODE
@@ -52,20 +53,26 @@ def test_every_code_of_the_models_is_in_the_table(service: str) -> None:
     assert sorted(codes - set(ERROR_OF_CODE)) == []
 
 
-@pytest.mark.parametrize("root", [botocore.exceptions.BotoCoreError, Boto3Error, openai.OpenAIError])
+@pytest.mark.parametrize(
+    "root",
+    [botocore.exceptions.BotoCoreError, Boto3Error, openai.OpenAIError, urllib3.exceptions.HTTPError],
+)
 def test_every_exception_class_of_the_sdks_is_translated(root: type[BaseException]) -> None:
     classes = [
-        cls for cls in [root, *subclasses(root)] if cls.__module__.split(".")[0] in {"botocore", "boto3", "openai"}
+        cls
+        for cls in [root, *subclasses(root)]
+        if cls.__module__.split(".")[0] in {"botocore", "boto3", "openai", "urllib3"}
     ]
     for cls in classes:
         error = cls.__new__(cls)
+        error.partial = error.expected = error.length = error.response = 0  # type: ignore[attr-defined] # read by some when they are shown
         assert isinstance(translate(error, "Try"), errors.ServiceError), cls
 
 
 def test_every_row_of_the_class_table_is_a_class_that_exists() -> None:
     known = {
         cls.__name__
-        for module in (botocore.exceptions, botocore.parsers, openai, httpx)
+        for module in (botocore.exceptions, botocore.parsers, openai, httpx, urllib3.exceptions)
         for cls in list(vars(module).values())
         if isinstance(cls, type)
     }

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -62,12 +61,13 @@ class Asker(Generic[Ask]):
         """
         self._queue.extend(_Try(ask) for ask in asks)
         with ThreadPoolExecutor(max_workers=self._limit.maximum, thread_name_prefix="rft-ask") as pool:
-            while (following := self._next()) is not None:
-                pool.submit(self._call, following.ask).add_done_callback(partial(self._ended, following))
+            while (first := self._next()) is not None:
+                pool.submit(self._carry_out, first).add_done_callback(self._ended)
         if self._failure is not None:
             raise self._failure
 
     def _next(self) -> _Try[Ask] | None:
+        """Waits until another thread's worth of requests may be sent."""
         while True:
             with self._changed:
                 while not self._is_over and not (self._queue and self._limit.has_room):
@@ -76,28 +76,49 @@ class Asker(Generic[Ask]):
                     return None
                 pause = self._limit.pause(self._clock.now())
                 if not pause:
-                    self._limit.start()
-                    return self._queue.popleft()
+                    return self._start()
             self._clock.sleep(pause)
 
     @property
     def _is_over(self) -> bool:
         return self._failure is not None or (not self._queue and not self._limit.in_flight)
 
-    def _ended(self, tried: _Try[Ask], future: Future[None]) -> None:
-        """Runs on the thread that carried the request out."""
-        match future.exception():
-            case None:
-                with self._changed:
-                    self._n_refusals_in_a_row = 0
-                    self._limit.accepted()
-                    self._changed.notify()
-            case Throttled() as error:
+    def _start(self) -> _Try[Ask]:
+        self._limit.start()
+        return self._queue.popleft()
+
+    def _carry_out(self, first: _Try[Ask]) -> None:
+        """Requests one after the other, without waking the thread that hands them out."""
+        tried: _Try[Ask] | None = first
+        while tried is not None:
+            try:
+                self._call(tried.ask)
+            except Throttled as error:
                 self._refused(tried, error)
-            case TransientServiceError() as error:
+            except TransientServiceError as error:
                 self._failed(tried, error)
-            case BaseException() as error:
-                self._end(error)
+            else:
+                self._accepted()
+            tried = self._take()
+
+    def _take(self) -> _Try[Ask] | None:
+        """The next request, where it may be sent at once."""
+        with self._changed:
+            may_send = not self._is_over and bool(self._queue) and self._limit.has_room
+            taken = self._start() if may_send and not self._limit.pause(self._clock.now()) else None
+            if taken is None or self._limit.has_room:
+                self._changed.notify()
+            return taken
+
+    def _ended(self, future: Future[None]) -> None:
+        """What a repetition does not mend, whatever it is, ends the run."""
+        if (error := future.exception()) is not None:
+            self._end(error)
+
+    def _accepted(self) -> None:
+        with self._changed:
+            self._n_refusals_in_a_row = 0
+            self._limit.accepted()
 
     def _refused(self, tried: _Try[Ask], error: Throttled) -> None:
         wish = error.details.get(RETRY_AFTER)
@@ -108,18 +129,15 @@ class Asker(Generic[Ask]):
             self._queue.appendleft(tried)
             if self._n_refusals_in_a_row >= MAX_REFUSALS and self._failure is None:
                 self._failure = error
-            self._changed.notify()
 
     def _failed(self, tried: _Try[Ask], error: RftError) -> None:
         tried.n_failures += 1
         if tried.n_failures >= MAX_TRIES:
-            self._end(error)
-            return
+            raise error
         self._clock.sleep(self._backoff.pause(tried.n_failures, self._random))
         with self._changed:
             self._queue.appendleft(tried)
             self._limit.accepted()
-            self._changed.notify()
 
     def _end(self, error: BaseException) -> None:
         with self._changed:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from airflow_provider_bedrock_rft.core.codec import fingerprint
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 
+APIS = ("chat", "responses")
+"""Ways of asking one completion; the first is everybody's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSettings:
@@ -17,6 +20,7 @@ class EvaluationSettings:
         max_tokens: Upper bound of one completion.
         temperature: ``None`` takes 0 for a single completion and 0.7 for several, which must differ to say anything.
         seed: Every completion's own seed is drawn from it.
+        api: ``chat``, or ``responses`` for models of Mantle that have it.
         max_concurrency: Requests under way at most; fewer when the service refuses more.
         grader_batch_size: Completions per invocation of the grader.
         grader_concurrency: Invocations under way at most.
@@ -33,6 +37,7 @@ class EvaluationSettings:
     max_tokens: int = 2048
     temperature: float | None = None
     seed: int = 0
+    api: str = "chat"
     max_concurrency: int = 64
     grader_batch_size: int = 32
     grader_concurrency: int = 8
@@ -56,6 +61,8 @@ class EvaluationSettings:
                 raise InvalidInput(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.temperature is not None and self.temperature < 0:
             raise InvalidInput(f"temperature is {self.temperature}; it must not be negative.")
+        if self.api not in APIS:
+            raise InvalidInput(f"api is {self.api!r}; it must be one of {', '.join(APIS)}.")
         if not 0 < self.confidence < 1:
             raise InvalidInput(f"confidence is {self.confidence}; it must lie between 0 and 1.")
 
@@ -68,4 +75,5 @@ class EvaluationSettings:
 
     def asking_fingerprint(self, model: str) -> str:
         """Of what decides an answer besides the prompt: answers stored under it are never asked for again."""
-        return fingerprint([model, self.max_tokens, self.sampling_temperature, self.seed])[:16]
+        asked = [model, self.max_tokens, self.sampling_temperature, self.seed]
+        return fingerprint(asked if self.api == APIS[0] else [*asked, self.api])[:16]

@@ -109,6 +109,7 @@ class AnswerBook:
             max_tokens=self._settings.max_tokens,
             temperature=self._settings.sampling_temperature,
             seed=completion_seed(self._settings.seed, key.sample_id, key.index),
+            api=self._settings.api,
         )
 
     def _ask(self, question: _Question, journal: Journal) -> None:

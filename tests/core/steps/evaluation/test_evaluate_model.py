@@ -147,6 +147,14 @@ def test_more_completions_later_reuse_the_first_ones(evaluate: Evaluate) -> None
     assert run.n_requests == 20
 
 
+def test_another_way_of_asking_asks_anew(evaluate: Evaluate, model: FakeModel) -> None:
+    evaluate()
+    assert evaluate(EvaluationSettings(api="responses")).n_requests == 20
+    assert {request.api for request in model.requests} == {"chat", "responses"}
+    with pytest.raises(InvalidInput, match="one of chat, responses"):
+        EvaluationSettings(api="completions")
+
+
 def test_another_seed_asks_anew(evaluate: Evaluate) -> None:
     evaluate()
     assert evaluate(EvaluationSettings(seed=1)).n_requests == 20

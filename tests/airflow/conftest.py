@@ -158,9 +158,9 @@ def fake_hook() -> type[FakeHook]:
     return FakeHook
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The base URL of an emulator process."""
+    """The base URL of an emulator process that no other module writes to."""
     command = [sys.executable, "-m", "airflow_provider_bedrock_rft.emulator", "--port", "0", "--speed", "200"]
     process = subprocess.Popen(
         [*command, "--data-dir", str(tmp_path_factory.mktemp("emulator"))],
@@ -178,7 +178,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws_conn_id(emulator: str) -> Iterator[str]:
     """An Airflow connection to the emulator."""
     connection: Mapping[str, object] = {

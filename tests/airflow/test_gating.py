@@ -24,6 +24,7 @@ from airflow_provider_bedrock_rft.hooks.shared import CLOCK
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("gating")  # one worker trains for the whole module
 BUCKET = "rft-gating"
 ARTIFACTS = f"s3://{BUCKET}/artifacts"
 MODEL = "openai.gpt-oss-20b"

@@ -16,6 +16,7 @@ import airflow_provider_bedrock_rft as rft
 from airflow_provider_bedrock_rft.cli.word_problems import generate_problems
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 
+pytestmark = pytest.mark.xdist_group("native_plane")  # one worker trains for the whole module
 BUCKET = "rft-native"
 ARTIFACTS = f"s3://{BUCKET}/artifacts"
 REGION = "us-east-1"

@@ -21,6 +21,7 @@ import airflow_provider_bedrock_rft as rft
 from airflow_provider_bedrock_rft.cli.word_problems import generate_problems
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one worker trains for the whole module
 BUCKET = "rft-operators"
 ARTIFACTS = f"s3://{BUCKET}/artifacts"
 MODEL = "openai.gpt-oss-20b"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.xdist_group("watching")  # one worker trains for the whole module
 BUCKET = "rft-watching"
 ARTIFACTS = f"s3://{BUCKET}/run"
 CONSTANT = "def grade(completion: str, reference: str) -> float:\n    return 0.25\n"

@@ -107,12 +107,12 @@ async def test_a_timeout_kills_the_whole_group_and_starts_anew(bench: Bench) -> 
         "    return n\n"
     )
     pause = str(100_000 + os.getpid())  # tells this test's process from those of others
-    bench.add(source, timeout=1)
+    bench.add(source, timeout=3)
     assert (await bench.invoke()).payload == b"1"
     result = await bench.invoke(json.dumps({"hang": pause}).encode())
     error = json.loads(result.payload)
     assert error["errorType"] == "Sandbox.Timedout"
-    assert error["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+    assert error["errorMessage"].endswith("Error: Task timed out after 3.00 seconds")
     assert "Task timed out" in result.log_tail
     after = await bench.invoke()
     assert (after.payload, after.init_ms is not None) == (b"1", True)

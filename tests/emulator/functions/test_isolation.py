@@ -144,16 +144,18 @@ async def test_walls_leave_one_way_out_to_the_emulator(bench: Bench, *, is_walle
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "timeout", "words"),
     [
-        ("import time; time.sleep(60)", "Task timed out after 1.00 seconds"),
-        ("import os; os._exit(3)", "exit status 3"),
-        ("import os; os.kill(os.getpid(), 11)", "segmentation fault"),
-        ("x = bytearray(600 * 1024 * 1024); return len(x)", "signal: killed"),
+        ("import time; time.sleep(60)", 1, "Task timed out after 1.00 seconds"),
+        ("import os; os._exit(3)", 60, "exit status 3"),
+        ("import os; os.kill(os.getpid(), 11)", 60, "segmentation fault"),
+        ("x = bytearray(600 * 1024 * 1024); return len(x)", 60, "signal: killed"),
     ],
 )
-async def test_failures_look_the_same_on_both_sides_of_the_walls(bench: Bench, body: str, words: str) -> None:
-    result = await bench.run(f"def handler(event, context):\n    {body}", timeout=1, memory=512)
+async def test_failures_look_the_same_on_both_sides_of_the_walls(
+    bench: Bench, body: str, timeout: int, words: str
+) -> None:
+    result = await bench.run(f"def handler(event, context):\n    {body}", timeout=timeout, memory=512)
     assert words in json.loads(result.payload)["errorMessage"]
 
 

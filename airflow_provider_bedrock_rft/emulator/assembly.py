@@ -18,7 +18,7 @@ from airflow_provider_bedrock_rft.emulator.bedrock.assembling import Foundations
 from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
 from airflow_provider_bedrock_rft.emulator.bedrock.job_creation import PLANE as NATIVE
 from airflow_provider_bedrock_rft.emulator.bedrock.listener import NativeListener
-from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock, wall_time
 from airflow_provider_bedrock_rft.emulator.control import Control
 from airflow_provider_bedrock_rft.emulator.faults import Faults
 from airflow_provider_bedrock_rft.emulator.invoking import LambdaFunctions
@@ -86,9 +86,9 @@ class Emulator:
         self.store = Store(folder / "state.db")
         self._clock_note = folder / "clock.json"
         self.clock = EmulatorClock(settings.speed, not_before=_read_time(self._clock_note))
-        self._faults = Faults(self.clock, settings.seed, settings.faults)
+        self._faults = Faults(self.clock, settings.seed, settings.faults, log_file=folder / "faults.jsonl")
         self.answerer = LocalAnswerer()
-        authenticator = Authenticator(KeyRing(settings.accounts))
+        authenticator = Authenticator(KeyRing(settings.accounts), now=wall_time)
         self.aws = make_plane(folder, authenticator, url=url, now=self.clock.now, seed=settings.seed)
         functions = LambdaFunctions(self.aws)
         book = JobBook(self.store, self.clock)

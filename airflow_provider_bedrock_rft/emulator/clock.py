@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_SKEW: ContextVar[float] = ContextVar("skew", default=0.0)
+
+
+@contextlib.contextmanager
+def skewed(seconds: float) -> Iterator[None]:
+    """Within, and in all that is begun within, clocks are off by ``seconds``."""
+    before = _SKEW.set(seconds)
+    try:
+        yield
+    finally:
+        _SKEW.reset(before)
+
+
+def current_skew() -> float:
+    """How far clocks are off here, in seconds."""
+    return _SKEW.get()
+
+
+def wall_time() -> float:
+    """Seconds since the epoch as clients know them, but for the skew."""
+    return time.time() + _SKEW.get()
 
 
 class EmulatorClock:
@@ -31,7 +55,7 @@ class EmulatorClock:
 
     def now(self) -> float:
         """Emulated seconds since the epoch, UTC."""
-        return self._epoch + (self._monotonic() - self._started) * self.speed
+        return self._epoch + (self._monotonic() - self._started) * self.speed + _SKEW.get()
 
     def advance(self, seconds: float) -> float:
         """Move on by ``seconds`` at once, wake whoever sleeps until then, and answer the new time."""

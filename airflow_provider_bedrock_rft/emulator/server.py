@@ -15,9 +15,12 @@ from urllib.parse import parse_qsl
 from airflow_provider_bedrock_rft.emulator.auth import Authenticator, AuthError, Caller
 from airflow_provider_bedrock_rft.emulator.bedrock.errors import error_reply as native_error
 from airflow_provider_bedrock_rft.emulator.bedrock.plane import NativePlane
+from airflow_provider_bedrock_rft.emulator.clock import current_skew, skewed
 from airflow_provider_bedrock_rft.emulator.control import PREFIX, Control
 from airflow_provider_bedrock_rft.emulator.exchange import NOT_FOUND, Reply, Request, StreamReply, reply
 from airflow_provider_bedrock_rft.emulator.faults import HEADER, Faults, InvalidFault, Rule
+from airflow_provider_bedrock_rft.emulator.faults.injected import answer_of
+from airflow_provider_bedrock_rft.emulator.faults.newborns import Asked, Newborns
 from airflow_provider_bedrock_rft.emulator.mantle.errors import error_reply
 from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
 
@@ -37,7 +40,7 @@ _OPENAI_CONTROL = ("/openai/v1/files", "/openai/v1/fine_tuning", "/openai/v1/mod
 _MAX_CONTROL_BYTES = 1024 * 1024
 _TRUST_TOKEN_SECONDS = 5.0
 _MAX_TRUSTED = 1_024
-_KINDS = {429: "rate_limit_error", 401: "authentication_error", 403: "permission_error"}
+_KINDS = {401: "authentication_error", 403: "permission_error"}
 
 
 class BodyTooLarge(Exception):
@@ -72,6 +75,7 @@ class Door:
         self._aws = planes.aws
         self._control = planes.control
         self._faults = faults
+        self._newborns = Newborns(faults, clock)
         self._authenticator = authenticator
         self._clock = clock
         self._abort = abort
@@ -119,9 +123,9 @@ class Door:
         if fault.reset == "before":
             self._abort(scope)
             return
-        if fault.status is not None:
+        if fault.is_answer:
             await read_body(receive, self._max_body_bytes)
-            await _send(send, injected(fault, scope["path"]), request_id)
+            await _send(send, answer_of(fault, scope["path"], headers), request_id)
             return
         if fault.reset == "after":
             await self._serve(scope, headers, receive, _swallow, request_id)
@@ -129,7 +133,8 @@ class Door:
             return
         if fault.cut_after is not None:
             send = self._cutting(scope, send, fault.cut_after)
-        await self._serve(scope, headers, receive, send, request_id, stale_seconds=fault.stale_seconds)
+        with skewed(fault.skew_seconds):
+            await self._serve(scope, headers, receive, send, request_id, stale_seconds=fault.stale_seconds)
 
     def _cutting(self, scope: Scope, send: Send, n_chunks: int) -> Send:
         n_sent = 0
@@ -155,6 +160,14 @@ class Door:
         stale_seconds: float = 0.0,
     ) -> None:
         path: str = scope["path"]
+        if self._newborns.is_watching:
+            body = await read_body(receive, self._max_body_bytes)
+            query = scope["query_string"].decode("latin-1")
+            asked = Asked(method=scope["method"], path=path, query=query, headers=headers, body=body)
+            if (refusal := self._newborns.refusal(asked)) is not None:
+                await _send(send, refusal, request_id)
+                return
+            receive, send = _again(body, receive), self._learning(asked, send)
         service = _service(headers)
         if service is not None and service not in _BEDROCK_SERVICES:
             await self._aws(scope, receive, _identified(send, request_id))
@@ -163,9 +176,26 @@ class Door:
         elif path.startswith(_OPENAI_CONTROL):
             await _send(send, NOT_FOUND, request_id)
         elif service is not None or headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
-            await self._serve_native(scope, headers, receive, send, request_id)
+            await self._serve_native(scope, headers, receive, send, request_id, stale_seconds)
         else:
             await self._aws(scope, receive, _identified(send, request_id))
+
+    def _learning(self, asked: Asked, send: Send) -> Send:
+        """Sends, and takes note of what was made."""
+        is_success = False
+        parts: list[bytes] = []
+
+        async def learn(message: Message) -> None:
+            nonlocal is_success
+            if message["type"] == "http.response.start":
+                is_success = message["status"] < 300
+            elif is_success:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    self._newborns.learn(asked, b"".join(parts))
+            await send(message)
+
+        return learn
 
     async def _serve_mantle(
         self,
@@ -185,10 +215,16 @@ class Door:
         await _send(send, await self._handled(request), request_id)
 
     async def _serve_native(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send, request_id: str
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        stale_seconds: float,
     ) -> None:
         try:
-            request = await self._request(scope, headers, receive, request_id)
+            request = await self._request(scope, headers, receive, request_id, stale_seconds)
         except AuthError as error:
             code = "AccessDeniedException" if error.code.islower() else error.code
             await _send(send, native_error(code, error.message, 403), request_id)
@@ -236,7 +272,7 @@ class Door:
         """The caller; a bearer token that was good is trusted for a few seconds, which spares most of the work."""
         authorization = headers.get(b"authorization", b"").decode("latin-1")
         now = time.monotonic()
-        trusted = self._trusted.get(authorization)
+        trusted = None if current_skew() else self._trusted.get(authorization)
         if trusted is not None and now < trusted[1]:
             return trusted[0]
         caller = self._authenticator.authenticate(scope, body)
@@ -245,19 +281,6 @@ class Door:
                 self._trusted.clear()
             self._trusted[authorization] = (caller, now + _TRUST_TOKEN_SECONDS)
         return caller
-
-
-def injected(fault: Rule, path: str) -> Reply:
-    """An injected error, in the words of the service that was asked."""
-    status = fault.status or 500
-    headers = tuple(fault.headers.items())
-    if path.startswith(("/v1/", "/openai/v1/")):
-        kind = _KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
-        answer = error_reply(fault.message, status=status, code=fault.code or None, kind=kind)
-        return Reply(body=answer.body, status=status, headers=headers)
-    code = fault.code or ("ThrottlingException" if status == 429 else "InternalServerException")
-    body = reply({"__type": code, "message": fault.message}).body
-    return Reply(body=body, status=status, headers=(*headers, ("x-amzn-errortype", code)))
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
@@ -277,6 +300,17 @@ async def read_body(receive: Receive, limit: int) -> bytes:
             raise BodyTooLarge
         more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read already, and then what else comes."""
+    messages = iter(({"type": "http.request", "body": body, "more_body": False},))
+
+    async def receive_again() -> Message:
+        message = next(messages, None)
+        return await receive() if message is None else message
+
+    return receive_again
 
 
 async def _send(send: Send, answer: Reply | StreamReply, request_id: str) -> None:

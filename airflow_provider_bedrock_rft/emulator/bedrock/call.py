@@ -22,6 +22,7 @@ class Call:
     region: str
     principal: str
     id: str
+    stale_seconds: float = 0.0
 
     @property
     def owner(self) -> str:

@@ -13,6 +13,8 @@ from airflow_provider_bedrock_rft.emulator.bedrock.projection import project
 from airflow_provider_bedrock_rft.emulator.bedrock.tags import tagged
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
     from airflow_provider_bedrock_rft.emulator.bedrock.call import Call
     from airflow_provider_bedrock_rft.emulator.bedrock.custom_models import ModelNames
@@ -92,6 +94,8 @@ class CustomizationJobs:
     async def list(self, call: Call) -> Json:
         """Jobs of this owner."""
         jobs = self._book.shelf.all(call.owner)
+        if call.stale_seconds:
+            jobs = _as_they_were(jobs, self._clock.now() - call.stale_seconds)
         return _LISTING.answer(call, [{**job, "customModelName": job["outputModelName"]} for job in jobs])
 
     @serves(
@@ -126,3 +130,12 @@ class CustomizationJobs:
             raise invalid("The provided job name is currently in use.")
         if self._names.is_taken(call.owner, call.params["customModelName"]):
             raise invalid("The provided model name is currently in use.")
+
+
+def _as_they_were(jobs: Iterable[Json], time: float) -> list[Json]:
+    """The jobs that were there at ``time``; one that has ended since is still in progress."""
+    return [
+        job if job.get("endTime", time) <= time else {**job, "status": "InProgress", "endTime": None}
+        for job in jobs
+        if job["creationTime"] <= time
+    ]

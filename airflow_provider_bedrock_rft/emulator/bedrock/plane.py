@@ -64,6 +64,7 @@ class NativePlane:
                     region=request.region,
                     principal=request.principal,
                     id=request.id,
+                    stale_seconds=request.stale_seconds,
                 )
             )
             if isinstance(answer, (Reply, StreamReply)):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, UploadFile
@@ -98,6 +100,9 @@ class Files:
             label=request.query.get("purpose", ""),
             newest_first=order == "desc",
         )
+        if request.stale_seconds:
+            then = self._clock.now() - request.stale_seconds
+            page = replace(page, bodies=tuple(body for body in page.bodies if json.loads(body)["created_at"] <= then))
         return page_reply(page)
 
     async def _delete(self, request: Request, file_id: str) -> Reply:

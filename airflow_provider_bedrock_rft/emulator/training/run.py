@@ -51,6 +51,10 @@ class Disturbances(Protocol):
         """Delay the step, or raise JobFailure."""
         ...
 
+    def grader_error(self, job_id: str, step: int) -> str:
+        """What the grader fails with in this step; empty where it is to be called."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -136,7 +140,7 @@ class TrainingRun:
             [_rollout(records[index], f"{step}:{place}", item) for place, item in enumerate(group)]
             for index, group in zip(prompts, sampled["completions"], strict=True)
         ]
-        grades = await self._grader.grade([rollout for group in rollouts for rollout in group])
+        grades = await self._graded([rollout for group in rollouts for rollout in group], step)
         rewards = [[grades.rewards.get(rollout.rollout_id) for rollout in group] for group in rollouts]
         checkpoint = schedule.is_checkpoint(step)
         keep = checkpoint or step % self.plan.settings.snapshot_interval == 0
@@ -147,6 +151,10 @@ class TrainingRun:
             changes += await self._checkpoint(worker, records, schedule, updated)
         await self._around.store.commit(*changes, *(self._snapshot(updated) if keep else ()))
         self._give_up_on_a_broken_grader(grades)
+
+    async def _graded(self, rollouts: Sequence[Rollout], step: int) -> Grades:
+        problem = self._around.disturbances.grader_error(self.plan.job_id, step)
+        return Grades(problems=[problem]) if problem else await self._grader.grade(rollouts)
 
     def _count(self, rewards: list[list[float | None]], groups: list[list[Json]], grades: Grades) -> None:
         self.state.step += 1

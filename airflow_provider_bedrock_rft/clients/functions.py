@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bedrock_rft.clients.translate import translated
 from airflow_provider_bedrock_rft.core.errors import RequestRejected, ResourceConflict, ResourceNotFound
-from airflow_provider_bedrock_rft.core.ports import FunctionConfig, FunctionVersion, Invocation
+from airflow_provider_bedrock_rft.core.identifiers import S3Uri
+from airflow_provider_bedrock_rft.core.ports import CodePlace, FunctionConfig, FunctionVersion, Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,16 +33,19 @@ class LambdaFunctions:
         except ResourceNotFound:
             return None
 
-    def create(self, config: FunctionConfig, package: bytes) -> FunctionVersion:
-        """Create the function."""
+    def create(self, config: FunctionConfig, package: bytes | CodePlace) -> FunctionVersion:
+        """Create the function, from a zip or from where its code is."""
+        kind = {} if config.runtime else {"PackageType": "Image"}
         with translated(f"Create the function {config.name}"):
-            made = self._client.create_function(**_wire_of(config), Tags=dict(config.tags), Code={"ZipFile": package})
+            made = self._client.create_function(
+                **_wire_of(config), **kind, Tags=dict(config.tags), Code=_code_of(package)
+            )
         return _version_of(made)
 
-    def update_code(self, name: str, package: bytes) -> FunctionVersion:
+    def update_code(self, name: str, package: bytes | CodePlace) -> FunctionVersion:
         """Replace the code of ``$LATEST``."""
         with translated(f"Update the code of {name}"):
-            return _version_of(self._client.update_function_code(FunctionName=name, ZipFile=package))
+            return _version_of(self._client.update_function_code(FunctionName=name, **_code_of(package)))
 
     def update_config(self, config: FunctionConfig) -> FunctionVersion:
         """Replace the configuration of ``$LATEST``, and the function's tags where it has others."""
@@ -115,16 +119,24 @@ def _changed(name: str) -> ResourceConflict:
     return ResourceConflict(f"The code of {name} was changed while it was published.")
 
 
+def _code_of(package: bytes | CodePlace) -> dict[str, object]:
+    if isinstance(package, bytes):
+        return {"ZipFile": package}
+    if package.image_uri:
+        return {"ImageUri": package.image_uri}
+    place = S3Uri.parse(package.s3_uri)
+    return {"S3Bucket": place.bucket, "S3Key": place.key}
+
+
 def _wire_of(config: FunctionConfig) -> dict[str, object]:
+    of_zip = {"Runtime": config.runtime, "Handler": config.handler, "Layers": list(config.layers)}
     return {
+        **(of_zip if config.runtime else {}),  # a container image brings its own, and Lambda refuses them
         "FunctionName": config.name,
-        "Runtime": config.runtime,
-        "Handler": config.handler,
         "Role": config.role_arn,
         "Timeout": config.timeout_seconds,
         "MemorySize": config.memory_mb,
         "Environment": {"Variables": dict(config.environment)},
-        "Layers": list(config.layers),
         "Description": config.description,
     }
 

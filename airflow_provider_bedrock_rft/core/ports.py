@@ -185,7 +185,7 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionConfig:
-    """How a function runs."""
+    """How a function runs. Handler and runtime are empty for a container image, which brings its own."""
 
     name: str
     handler: str
@@ -197,6 +197,14 @@ class FunctionConfig:
     layers: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodePlace:
+    """Where Lambda fetches code itself: a zip in S3, or a container image; one of both is given."""
+
+    s3_uri: str = ""
+    image_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,10 +252,10 @@ class FunctionService(Protocol):
     def get(self, name: str, *, qualifier: str = "") -> FunctionVersion | None:
         """The function (or a version or alias of it), ``None`` when there is none."""
 
-    def create(self, config: FunctionConfig, package: bytes) -> FunctionVersion:
-        """Create the function."""
+    def create(self, config: FunctionConfig, package: bytes | CodePlace) -> FunctionVersion:
+        """Create the function, from a zip or from where its code is."""
 
-    def update_code(self, name: str, package: bytes) -> FunctionVersion:
+    def update_code(self, name: str, package: bytes | CodePlace) -> FunctionVersion:
         """Replace the code of ``$LATEST``."""
 
     def update_config(self, config: FunctionConfig) -> FunctionVersion:

@@ -14,9 +14,9 @@ import pytest
 from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
 from airflow_provider_bedrock_rft.core.clock import Clock, FakeClock
 from airflow_provider_bedrock_rft.core.errors import GraderFailure, ResourceConflict, ResourceNotFound
-from airflow_provider_bedrock_rft.core.grader.package import GraderPackage, GraderSource, build_package
+from airflow_provider_bedrock_rft.core.grader.package import MAX_ZIP_BYTES, GraderPackage, GraderSource, build_package
 from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
-from airflow_provider_bedrock_rft.core.ports import FunctionConfig, FunctionService, RoleService
+from airflow_provider_bedrock_rft.core.ports import CodePlace, FunctionConfig, FunctionService, RoleService
 from airflow_provider_bedrock_rft.core.steps.grader import BASIC_EXECUTION, GraderSettings, deploy_grader
 from airflow_provider_bedrock_rft.core.steps.grader_versions import (
     check_deployed,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .conftest import Emulator
 
 MATHS = "example_dags/graders/word_problems.py"
+CODE = "def lambda_handler(event, context): return [{'id': s['id'], 'aggregate_reward_score': 1.0} for s in event]"
 SAMPLES = [
     GraderSample(sample_id=f"s{n}", completion=text, reference="#### 72")
     for n, text in enumerate(["#### 72", "#### 71", "72", "#### 72.0", ""])
@@ -238,3 +239,44 @@ def test_deployments_at_once_each_end_in_their_own_code(emulator: Emulator) -> N
     for arn, reply in deployed:
         scores = {score.value for score in invoke_grader(functions, arn, SAMPLES).values()}
         assert scores == {float(reply)}
+
+
+def test_a_package_too_large_for_a_request_is_fetched_from_s3(emulator: Emulator) -> None:
+    session, name = emulator.session(), f"grader-{uuid.uuid4().hex[:8]}"
+    session.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    source = GraderSource(origin="g.py", files={"g.py": CODE.encode()}, handler="g.lambda_handler")
+    large = build_package(source, {"table.bin": Random(1).randbytes(51 * 2**20)})
+    assert len(large.zip_bytes) > MAX_ZIP_BYTES
+    settings = GraderSettings(function_name=name, packages_uri=f"s3://{name}/packages")
+    wish = (session.functions, session.roles, large, settings, SystemClock())
+    deployed = deploy_grader(*wish, objects=session.objects)
+    assert list(session.objects.list(f"s3://{name}/")) == [f"s3://{name}/packages/{large.sha256}.zip"]
+    assert {score.value for score in invoke_grader(session.functions, deployed.arn, SAMPLES).values()} == {1.0}
+    assert deploy_grader(*wish, objects=session.objects).reused
+    session.objects.delete(f"s3://{name}/packages/{large.sha256}.zip")
+
+
+def test_layers_belong_to_a_version(emulator: Emulator) -> None:
+    session, name = emulator.session(), f"grader-{uuid.uuid4().hex[:8]}"
+    layer = session.client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": package().zip_bytes})
+    settings = GraderSettings(function_name=name)
+    bare = deploy_grader(session.functions, session.roles, package(), settings, SystemClock())
+    layered = replace(settings, layers=(layer["LayerVersionArn"],))
+    deployed = deploy_grader(session.functions, session.roles, package(), layered, SystemClock())
+    assert (bare.version, deployed.version) == ("1", "2")
+    assert [tuple(version.config.layers) for version in session.functions.versions(name)] == [(), layered.layers]
+    assert deploy_grader(session.functions, session.roles, package(), layered, SystemClock()).reused
+
+
+def test_an_image_is_a_function_without_handler_runtime_and_layers(emulator: Emulator) -> None:
+    session, name = emulator.session(), f"grader-{uuid.uuid4().hex[:8]}"
+    examinee = Examinee(session.functions, session.roles, SystemClock())
+    image = f"123456789012.dkr.ecr.us-west-2.amazonaws.com/graders/maths@sha256:{'a' * 64}"
+    config = examinee.config(name=name, handler="", runtime="", layers=("not-for-images",))
+    made = session.functions.create(config, CodePlace(image_uri=image))
+    assert (made.config.runtime, made.config.handler, tuple(made.config.layers)) == ("", "", ())
+    first = session.functions.publish(name, code_sha256=made.code_sha256, description="")
+    updated = session.functions.update_code(name, CodePlace(image_uri=image.replace("a" * 64, "b" * 64)))
+    second = session.functions.publish(name, code_sha256=updated.code_sha256, description="")
+    assert (first.version, second.version) == ("1", "2")
+    assert first.code_sha256 != second.code_sha256

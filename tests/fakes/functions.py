@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_bedrock_rft.core.errors import RequestRejected, ResourceConflict, ResourceNotFound
-from airflow_provider_bedrock_rft.core.ports import FunctionConfig, FunctionVersion, Invocation
+from airflow_provider_bedrock_rft.core.ports import CodePlace, FunctionConfig, FunctionVersion, Invocation
 
 ACCOUNT = "123456789012"
 PREFIX = f"arn:aws:lambda:us-west-2:{ACCOUNT}:function:"
@@ -63,6 +63,7 @@ class FakeFunctions:
     broken_packages: set[bytes] = field(default_factory=set)
     functions: dict[str, _Function] = field(default_factory=dict)
     after_update: Callable[[], None] | None = None
+    stored: dict[str, bytes] = field(default_factory=dict)
 
     def get(self, name: str, *, qualifier: str = "") -> FunctionVersion | None:
         return self.trouble.around("get", lambda: self._get(name, qualifier))  # type: ignore[return-value]
@@ -85,8 +86,8 @@ class FakeFunctions:
         )
         return function.latest
 
-    def create(self, config: FunctionConfig, package: bytes) -> FunctionVersion:
-        return self.trouble.around("create", lambda: self._create(config, package))  # type: ignore[return-value]
+    def create(self, config: FunctionConfig, package: bytes | CodePlace) -> FunctionVersion:
+        return self.trouble.around("create", lambda: self._create(config, self._fetched(package)))  # type: ignore[return-value]
 
     def _create(self, config: FunctionConfig, package: bytes) -> FunctionVersion:
         if config.name in self.functions:
@@ -105,8 +106,16 @@ class FakeFunctions:
         self.functions[config.name] = _Function(latest, package, self.n_reads_pending)
         return latest
 
-    def update_code(self, name: str, package: bytes) -> FunctionVersion:
-        return self.trouble.around("update_code", lambda: self._update_code(name, package))  # type: ignore[return-value]
+    def _fetched(self, package: bytes | CodePlace) -> bytes:
+        """What Lambda would run: an image stands for itself by its address."""
+        if isinstance(package, bytes):
+            if len(package) > 50 * 2**20:
+                raise RequestRejected("Request must be smaller than 70167211 bytes")
+            return package
+        return self.stored[package.s3_uri] if package.s3_uri else package.image_uri.encode()
+
+    def update_code(self, name: str, package: bytes | CodePlace) -> FunctionVersion:
+        return self.trouble.around("update_code", lambda: self._update_code(name, self._fetched(package)))  # type: ignore[return-value]
 
     def _update_code(self, name: str, package: bytes) -> FunctionVersion:
         function = self._settled(name)
@@ -179,6 +188,8 @@ class FakeFunctions:
 
 
 def digest(package: bytes) -> str:
+    if b"@sha256:" in package[:200]:
+        return package.decode().rpartition(":")[2]
     return base64.b64encode(hashlib.sha256(package).digest()).decode()
 
 
@@ -241,3 +252,18 @@ class FakeRoles:
         wish = (trusted_service, policy, tuple(managed_policies))
         self.trouble.around("ensure_role", lambda: self.roles.update({name: wish}))
         return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
+@dataclass
+class FakeObjects:
+    """As much of an ``ObjectStore`` as packages need; what is put is where the functions look."""
+
+    functions: FakeFunctions
+    trouble: Trouble = field(default_factory=Trouble)
+
+    def etag(self, uri: str) -> str | None:
+        return self.trouble.around("etag", lambda: "e" if uri in self.functions.stored else None)  # type: ignore[return-value]
+
+    def put_bytes(self, uri: str, data: bytes) -> str:
+        self.trouble.around("put_bytes", lambda: self.functions.stored.update({uri: data}))
+        return "e"

@@ -175,13 +175,9 @@ def test_nothing_stray_gets_in() -> None:
 
 
 def test_a_package_too_large_for_lambda_is_refused() -> None:
-    import os
-
     source = GraderSource(origin="big.py", files={"a.py": b""}, handler="a.h")
-    with pytest.raises(InvalidGrader, match=r"big\.py: the package has 300 MB unpacked"):
+    with pytest.raises(InvalidGrader, match=r"big\.py: the package has 300 MB unpacked; Lambda takes 250 MB"):
         build_package(source, {"x": bytes(300 * 2**20)})
-    with pytest.raises(InvalidGrader, match="51 MB zipped"):
-        build_package(source, {"x": os.urandom(51 * 2**20)})
 
 
 def test_a_file_that_hides_a_dependency_is_refused() -> None:

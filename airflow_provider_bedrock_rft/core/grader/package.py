@@ -14,7 +14,7 @@ from airflow_provider_bedrock_rft.core.codec import fingerprint
 from airflow_provider_bedrock_rft.core.errors import InvalidGrader
 
 MAX_ZIP_BYTES = 50 * 1024 * 1024
-"""Lambda's quota for a package that is uploaded directly."""
+"""Lambda's quota for a package in a request; a larger one goes by way of S3."""
 MAX_UNPACKED_BYTES = 250 * 1024 * 1024
 """Lambda's quota for an unpacked package, layers included."""
 PYTHON_VERSION = "3.12"
@@ -118,10 +118,13 @@ def build_package(source: GraderSource, dependencies: Mapping[str, bytes] | None
         )
     files.update(own)
     unpacked_bytes = sum(map(len, files.values()))
-    _check_size(source.origin, "unpacked", unpacked_bytes, MAX_UNPACKED_BYTES)
-    zip_bytes = _zip(files)
-    _check_size(source.origin, "zipped", len(zip_bytes), MAX_ZIP_BYTES)
-    return GraderPackage.of(source, zip_bytes, unpacked_bytes=unpacked_bytes)
+    if unpacked_bytes > MAX_UNPACKED_BYTES:
+        raise InvalidGrader(
+            f"{source.origin}: the package has {unpacked_bytes / 2**20:.0f} MB unpacked; Lambda takes "
+            f"{MAX_UNPACKED_BYTES / 2**20:.0f} MB, layers included.",
+            action="Drop dependencies, or build a container image, which may have 10 GB.",
+        )
+    return GraderPackage.of(source, _zip(files), unpacked_bytes=unpacked_bytes)
 
 
 def _zip(files: Mapping[str, bytes]) -> bytes:
@@ -134,11 +137,3 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, files[path], compresslevel=6)
     return buffer.getvalue()
-
-
-def _check_size(origin: str, how: str, size_bytes: int, max_bytes: int) -> None:
-    if size_bytes > max_bytes:
-        raise InvalidGrader(
-            f"{origin}: the package has {size_bytes / 2**20:.0f} MB {how}; Lambda takes {max_bytes / 2**20:.0f} MB.",
-            action="Drop dependencies, or put them into a layer.",
-        )

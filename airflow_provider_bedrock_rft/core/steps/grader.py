@@ -20,9 +20,11 @@ from airflow_provider_bedrock_rft.core.errors import (
     TransientServiceError,
     WaitTimeout,
 )
+from airflow_provider_bedrock_rft.core.grader.image import GraderImage
 from airflow_provider_bedrock_rft.core.grader.package import GraderPackage
 from airflow_provider_bedrock_rft.core.grader.tier import Tier, check_function_name
-from airflow_provider_bedrock_rft.core.ports import FunctionConfig, FunctionService
+from airflow_provider_bedrock_rft.core.ports import CodePlace, FunctionConfig, FunctionService, ObjectStore
+from airflow_provider_bedrock_rft.core.steps.grader_code import check_code, check_kind, place_code
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.ports import FunctionVersion, RoleService
@@ -52,6 +54,8 @@ class GraderSettings:
         tier: Where it will train; decides the rules for its name.
         tags: Of the function, beside the fingerprint.
         wait_seconds: How long the deployment may take.
+        packages_uri: ``s3://bucket/prefix`` by way of which packages go that are too large for a request; the bucket
+            is in the function's region.
     """
 
     function_name: str
@@ -65,6 +69,7 @@ class GraderSettings:
     tier: Tier = Tier.BEDROCK
     tags: Mapping[str, str] = field(default_factory=dict)
     wait_seconds: float = 300.0
+    packages_uri: str = ""
 
 
 @payload("rft.grader")
@@ -95,27 +100,30 @@ class DeployedGrader:
 def deploy_grader(
     functions: FunctionService,
     roles: RoleService,
-    package: GraderPackage,
+    package: GraderPackage | GraderImage,
     settings: GraderSettings,
     clock: Clock,
     *,
     random: chance.Random | None = None,
+    objects: ObjectStore | None = None,
 ) -> DeployedGrader:
-    """The published version with this package and these settings; made when there is none yet.
+    """The published version with this package or image and these settings; made when there is none yet.
 
     Of concurrent deployments of one function each publishes its own content: a version is frozen only while the code
     is the one that was meant, and is taken only if its configuration is, too.
 
     Raises:
         InvalidIdentifier: The function's name does not suit the tier.
+        InvalidGrader: The package is too large, or the function was made for code of another kind.
         GraderFailure: Lambda could not bring the function up.
         WaitTimeout: It took longer than ``wait_seconds``.
         ServiceError: A request was refused for good.
     """
     check_function_name(settings.function_name, settings.tier)
+    check_code(package, packages_uri=settings.packages_uri if objects else "")
     patience = _Patience(clock, Deadline.after(clock, settings.wait_seconds), random or chance.Random())
     role_arn = settings.role_arn or patience.insist(lambda: _make_role(roles, settings))
-    deployment = _Deployment(functions, package, _config_of(package, settings, role_arn), settings, patience)
+    deployment = _Deployment(functions, package, _config_of(package, settings, role_arn), settings, patience, objects)
     version, is_reused = patience.insist(deployment.find_or_publish, also=(ResourceConflict,))
     patience.insist(
         lambda: functions.put_alias(settings.function_name, settings.alias, version.version), also=(ResourceConflict,)
@@ -167,10 +175,11 @@ class _Patience:
 @dataclass(frozen=True, slots=True)
 class _Deployment:
     functions: FunctionService
-    package: GraderPackage
+    package: GraderPackage | GraderImage
     config: FunctionConfig
     settings: GraderSettings
     patience: _Patience
+    objects: ObjectStore | None
 
     def find_or_publish(self) -> tuple[FunctionVersion, bool]:
         """The version with our content, and whether it was there before. Starts from what exists, every time."""
@@ -195,19 +204,26 @@ class _Deployment:
 
     def _create(self) -> None:
         """Create the function; a role made a moment ago may be unknown to Lambda for a while."""
+        code = self._code()
         if self.settings.role_arn:
-            self.functions.create(self.config, self.package.zip_bytes)
+            self.functions.create(self.config, code)
             return
         deadline = self.patience.capped(ROLE_PROPAGATION_SECONDS)
         self.patience.insist(
-            lambda: self.functions.create(self.config, self.package.zip_bytes),
+            lambda: self.functions.create(self.config, code),
             also=(RequestRejected,),
             deadline=deadline,
         )
 
+    def _code(self) -> bytes | CodePlace:
+        return self.patience.insist(
+            lambda: place_code(self.package, self.objects, packages_uri=self.settings.packages_uri)
+        )
+
     def _bring_up_to_date(self, latest: FunctionVersion) -> None:
+        check_kind(latest.config, self.config)
         if latest.code_sha256 != self.package.code_sha256 or latest.failure:
-            self.functions.update_code(self.config.name, self.package.zip_bytes)
+            self.functions.update_code(self.config.name, self._code())
             latest = self._wait_until_settled()
         if not is_same_config(latest.config, self.config):
             self._update_config()
@@ -239,7 +255,7 @@ class _Deployment:
             self.patience.clock.sleep(POLL_SECONDS)
 
 
-def describe(package: GraderPackage) -> str:
+def describe(package: GraderPackage | GraderImage) -> str:
     """The description of a published version: where it came from, by content."""
     return f"{FINGERPRINT_TAG} {package.fingerprint} {package.origin}"[:256]
 
@@ -255,7 +271,7 @@ def _comparable(config: FunctionConfig) -> FunctionConfig:
     )
 
 
-def _config_of(package: GraderPackage, settings: GraderSettings, role_arn: str) -> FunctionConfig:
+def _config_of(package: GraderPackage | GraderImage, settings: GraderSettings, role_arn: str) -> FunctionConfig:
     return FunctionConfig(
         name=settings.function_name,
         handler=package.handler,

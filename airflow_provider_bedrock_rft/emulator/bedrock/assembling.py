@@ -12,6 +12,11 @@ from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
 from airflow_provider_bedrock_rft.emulator.bedrock.converse import Conversations
 from airflow_provider_bedrock_rft.emulator.bedrock.custom_models import CustomModels, ModelNames, model_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.deployments import Deployments, deployment_shelf
+from airflow_provider_bedrock_rft.emulator.bedrock.evaluation import (
+    EvaluationJobs,
+    EvaluationParts,
+    evaluation_shelf,
+)
 from airflow_provider_bedrock_rft.emulator.bedrock.events import StateChanges
 from airflow_provider_bedrock_rft.emulator.bedrock.foundation import FoundationModels
 from airflow_provider_bedrock_rft.emulator.bedrock.invocation_logs import InvocationLogs
@@ -39,6 +44,7 @@ ROOMS = (
     FoundationModels,
     InvocationLogs,
     BatchJobs,
+    EvaluationJobs,
     Conversations,
     Invocations,
 )
@@ -68,16 +74,19 @@ class Native:
     plane: NativePlane
     work: JobWork
     batches: BatchJobs
+    evaluations: EvaluationJobs
 
     def resume(self) -> None:
         """Go on with what a former process left."""
         self.work.resume()
         self.batches.resume()
+        self.evaluations.resume()
 
     async def close(self) -> None:
         """Let go of all work; the next process goes on with it."""
         await self.work.close()
         await self.batches.close()
+        await self.evaluations.close()
 
 
 def make_native(on: Foundations) -> Native:
@@ -117,16 +126,21 @@ def make_native(on: Foundations) -> Native:
     logs = InvocationLogs(on.store, on.clock, on.aws)
     batch = batch_shelf(on.store)
     batches = BatchJobs(BatchParts(shelf=batch, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions))
+    evaluation = evaluation_shelf(on.store)
+    evaluations = EvaluationJobs(
+        EvaluationParts(shelf=evaluation, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions)
+    )
     rooms = (
         jobs,
         custom,
         Deployments(deployments, models, on.clock, receipts),
         Throughputs(throughputs, models, on.clock, receipts),
-        Tags(on.store, (on.book.shelf, models, deployments, throughputs, batch)),
+        Tags(on.store, (on.book.shelf, models, deployments, throughputs, batch, evaluation)),
         FoundationModels(),
         logs,
         batches,
+        evaluations,
         Conversations(completions, logs),
         Invocations(completions, logs),
     )
-    return Native(plane=NativePlane(rooms), work=work, batches=batches)
+    return Native(plane=NativePlane(rooms), work=work, batches=batches, evaluations=evaluations)

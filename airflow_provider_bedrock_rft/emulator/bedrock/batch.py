@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from airflow_provider_bedrock_rft.emulator.aws.refused import AccessRefused
 from airflow_provider_bedrock_rft.emulator.bedrock.batch_records import Counts, answer_lines
 from airflow_provider_bedrock_rft.emulator.bedrock.call import serves
 from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
+from airflow_provider_bedrock_rft.emulator.bedrock.errands import Errands
 from airflow_provider_bedrock_rft.emulator.bedrock.errors import BedrockError, conflict
 from airflow_provider_bedrock_rft.emulator.bedrock.inputs import SERVICE, S3Place, place_of
 from airflow_provider_bedrock_rft.emulator.bedrock.listing import Listing
@@ -65,7 +65,7 @@ class BatchJobs:
     def __init__(self, parts: BatchParts) -> None:
         self._parts = parts
         self._shelf = parts.shelf
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._errands = Errands()
 
     @serves("CreateModelInvocationJob", "documented", "base and custom models; no least number of records (ours)")
     async def create(self, call: Call) -> Json:
@@ -111,10 +111,7 @@ class BatchJobs:
     async def stop(self, call: Call) -> Json:
         """End a job that runs."""
         arn = self._shelf.known(call.owner, call.params["jobIdentifier"])["jobArn"]
-        task = self._tasks.get(arn)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        await self._errands.stop(arn)
         job = self._shelf.known(call.owner, arn)
         if "endTime" in job:
             raise conflict(f"The job {job['jobName']} cannot be stopped: its status is {job['status']}.")
@@ -129,17 +126,10 @@ class BatchJobs:
 
     async def close(self) -> None:
         """Let go of all jobs."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._errands.close()
 
     def _start(self, owner: str, job: Json) -> None:
-        arn = job["jobArn"]
-        task = asyncio.create_task(self._run(owner, job), name=f"batch-{arn}")
-        self._tasks[arn] = task
-        task.add_done_callback(lambda _: self._tasks.pop(arn, None))
+        self._errands.start(job["jobArn"], self._run(owner, job))
 
     async def _run(self, owner: str, job: Json) -> None:
         try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.exchange import Json
 
 _DEFAULT_PAGE = 100
+_LONGEST_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +47,11 @@ class Listing:
         chosen = [document for document in documents if self._is_wanted(document, params)]
         ascending = params.get("sortOrder") == "Ascending"
         chosen.sort(key=lambda document: (document[self.created], document[self.arn]), reverse=not ascending)
-        page, token = self._page(chosen, params)
-        shape = call.operation.output_shape.members[self.member].member
-        answer: Json = {self.member: [project(shape, document) for document in page]}
+        shape = call.operation.output_shape.members[self.member]
+        page, token = self._page(chosen, params, shape.metadata.get("max", _LONGEST_PAGE))
+        if not page and shape.metadata.get("min"):
+            return {}
+        answer: Json = {self.member: [project(shape.member, document) for document in page]}
         return {**answer, "nextToken": token} if token else answer
 
     def _is_wanted(self, document: Json, params: Json) -> bool:
@@ -61,7 +64,7 @@ class Listing:
             and all(document.get(field) == params[name] for name, field in self.equals.items() if name in params)
         )
 
-    def _page(self, chosen: Sequence[Json], params: Json) -> tuple[Sequence[Json], str | None]:
+    def _page(self, chosen: Sequence[Json], params: Json, longest: int) -> tuple[Sequence[Json], str | None]:
         start = 0
         if token := params.get("nextToken"):
             last = _read_token(token)
@@ -69,7 +72,7 @@ class Listing:
             if not places:
                 raise invalid("The provided next token is invalid.")
             start = places[0] + 1
-        page = chosen[start : start + params.get("maxResults", _DEFAULT_PAGE)]
+        page = chosen[start : start + min(longest, params.get("maxResults", _DEFAULT_PAGE))]
         more = start + len(page) < len(chosen)
         return page, _token(page[-1][self.arn]) if more and page else None
 

@@ -27,6 +27,20 @@ _JOB: Json = {
     "outputDataConfig": {"s3Uri": f"s3://{_BUCKET}/out"},
     "customizationConfig": {"rftConfig": {"graderConfig": {"lambdaGrader": {"lambdaArn": _GRADER}}}},
 }
+_DATASET: Json = {"name": "specimen", "datasetLocation": {"s3Uri": f"s3://{_BUCKET}/key"}}
+_EVALUATION: Json = {
+    "jobName": "furniture",
+    "roleArn": f"arn:aws:iam::{_ACCOUNT}:role/nobody",
+    "evaluationConfig": {
+        "automated": {
+            "datasetMetricConfigs": [
+                {"taskType": "Generation", "dataset": _DATASET, "metricNames": ["Builtin.Accuracy"]},
+            ]
+        }
+    },
+    "inferenceConfig": {"models": [{"precomputedInferenceSource": {"inferenceSourceIdentifier": "specimen"}}]},
+    "outputDataConfig": {"s3Uri": f"s3://{_BUCKET}/out"},
+}
 
 
 class CannotFurnish(Exception):
@@ -34,7 +48,7 @@ class CannotFurnish(Exception):
 
 
 async def furnish(aws: AwsPlane, handle: Handle) -> tuple[str, ...]:
-    """Make a bucket, a model, a deployment, Provisioned Throughput and a job that fails; answers their names."""
+    """Make a bucket, a model, a deployment, Provisioned Throughput and jobs that fail; answers their names."""
     await aws.answer(_bucket_request(), _caller())
     await aws.write_object(_ACCOUNT, _BUCKET, "key", b"specimen")
     source = {"s3DataSource": {"s3Uri": f"s3://{_BUCKET}/key"}}
@@ -46,7 +60,8 @@ async def furnish(aws: AwsPlane, handle: Handle) -> tuple[str, ...]:
         handle, "/provisioned-model-throughput", provisionedModelName="furniture", modelUnits=1, modelId=_BASE
     )
     job = await _make(handle, "/model-customization-jobs", **_JOB)
-    return model, deployment, throughput, job, _BUCKET
+    evaluation = await _make(handle, "/evaluation-jobs", **_EVALUATION)
+    return model, deployment, throughput, job, evaluation, _BUCKET, "Builtin.Accuracy"
 
 
 async def _make(handle: Handle, path: str, **body: object) -> str:

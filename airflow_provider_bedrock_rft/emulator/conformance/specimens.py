@@ -24,11 +24,13 @@ _STRINGS = (
     f"{_ACCOUNT}:model-customization-job/{_MODEL}/abcdefghijkl",
     f"{_ACCOUNT}:custom-model-deployment/abcdefghijkl",
     f"{_ACCOUNT}:provisioned-model/abcdefghijkl",
+    f"{_ACCOUNT}:evaluation-job/abcdefghijkl",
     f"arn:aws:bedrock:us-west-2::foundation-model/{_MODEL}",
     "arn:aws:iam::123456789012:role/specimen",
     "arn:aws:lambda:us-west-2:123456789012:function:specimen",
     "arn:aws:kms:us-west-2:123456789012:key/00000000-0000-0000-0000-000000000000",
     "arn:aws:sagemaker:us-west-2:123456789012:model-package/specimen/1",
+    "arn:aws:sagemaker:us-west-2:123456789012:flow-definition/specimen",
     "s3://specimens/key",
     "subnet-1",
     "sg-1",
@@ -40,6 +42,7 @@ _STRINGS = (
 )
 _OPAQUE = {"nextToken"}
 _PREFERRED = {"REINFORCEMENT_FINE_TUNING"}
+_PREFERRED_MEMBERS = {"automated", "models", "precomputedInferenceSource"}
 _MAX_DEPTH = 8
 _MUCH = 5_000
 
@@ -82,7 +85,7 @@ class Maker:
     def _structure(self, shape: Shape, *, full: bool, depth: int) -> dict[str, object]:
         names = list(shape.members) if full and depth < _MAX_DEPTH else list(shape.required_members)
         if getattr(shape, "is_tagged_union", False):
-            names = list(shape.members)[-1:]
+            names = [name for name in shape.members if name in _PREFERRED_MEMBERS] or list(shape.members)[-1:]
         return {
             name: self.well_formed(shape.members[name], full=full, depth=depth + 1)
             for name in names

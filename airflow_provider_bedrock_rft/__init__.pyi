@@ -7,6 +7,10 @@ from airflow_provider_bedrock_rft.operators.dataset import (
     BedrockRftSplitDatasetOperator,
     BedrockRftUploadDatasetOperator,
 )
+from airflow_provider_bedrock_rft.operators.dataset_making import (
+    BedrockRftDescribeDatasetOperator,
+    BedrockRftImportInvocationLogsOperator,
+)
 from airflow_provider_bedrock_rft.operators.deployment import (
     BedrockRftDeleteDeploymentOperator,
     BedrockRftDeployModelOperator,
@@ -42,8 +46,10 @@ __all__ = [
     "BedrockRftDeleteDeploymentOperator",
     "BedrockRftDeployGraderOperator",
     "BedrockRftDeployModelOperator",
+    "BedrockRftDescribeDatasetOperator",
     "BedrockRftEvaluateModelOperator",
     "BedrockRftHook",
+    "BedrockRftImportInvocationLogsOperator",
     "BedrockRftJobCompletedSensor",
     "BedrockRftPromoteModelOperator",
     "BedrockRftPromotionGateOperator",

@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, object]:
         ],
         "operators": [
             _modules("operators", "dataset", "grader", "readiness", "job", "checkpoint", "deployment", "evaluation"),
-            _modules("operators", "cancel", "promotion", "report", "retention"),
+            _modules("operators", "dataset_making", "cancel", "promotion", "report", "retention"),
         ],
         "sensors": [_modules("sensors", "job", "checkpoint")],
         "hooks": [_modules("hooks", "bedrock_rft")],

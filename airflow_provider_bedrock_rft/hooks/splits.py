@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.codec import fingerprint, payload
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_bedrock_rft.core.dataset.jsonl import Written
     from airflow_provider_bedrock_rft.core.dataset.split import Split
+    from airflow_provider_bedrock_rft.core.dataset.statistics import DatasetStatistics
     from airflow_provider_bedrock_rft.core.ports import ObjectStore
+    from airflow_provider_bedrock_rft.core.steps.dataset_making import DatasetFile
 
 
 @payload("rft.split")
@@ -52,3 +57,45 @@ def store_split(objects: ObjectStore, split: Split, artifacts_uri: str) -> Store
         fingerprints=fingerprints,
         seed=split.seed,
     )
+
+
+def store_dataset(
+    objects: ObjectStore, path: Path, written: Written, artifacts_uri: str, *, counts: Mapping[str, int]
+) -> DatasetFile:
+    """Store a dataset that was just written, under a name that follows from its content.
+
+    Raises:
+        InvalidDataset: There is no record in it.
+    """
+    from airflow_provider_bedrock_rft.core.dataset.fingerprint import content_name
+    from airflow_provider_bedrock_rft.core.errors import InvalidDataset
+    from airflow_provider_bedrock_rft.core.steps.dataset_making import DatasetFile, count_words
+
+    if not written.n_records:
+        raise InvalidDataset(f"No record was made ({count_words(counts)}).", action="Widen the filter.")
+    uri = f"{artifacts_uri.rstrip('/')}/datasets/{content_name(written.sha256)}"
+    objects.put(uri, path)
+    return DatasetFile(uri=uri, fingerprint=written.sha256, n_records=written.n_records, counts=dict(counts))
+
+
+def store_page(objects: ObjectStore, statistics: DatasetStatistics, folder: str, *, title: str) -> str:
+    """Store the page of a dataset's statistics, under a name that follows from them."""
+    from airflow_provider_bedrock_rft.core.dataset.page import statistics_page
+
+    uri = f"{folder}/statistics-{fingerprint(statistics)[:16]}.html"
+    objects.put_bytes(uri, statistics_page(statistics, title).encode())
+    return uri
+
+
+def mean_rewards_at(objects: ObjectStore, given: object) -> Mapping[str, float]:
+    """How hard each record is, from the readiness step's payload or its difficulty file.
+
+    Raises:
+        InvalidInput: There is no such file, or it is no difficulty file.
+    """
+    from airflow_provider_bedrock_rft.core.dataset.difficulty import parse_mean_rewards
+    from airflow_provider_bedrock_rft.hooks.files import content_of
+    from airflow_provider_bedrock_rft.hooks.inputs import text_of
+
+    place = text_of(given, "readiness", {"rft.readiness": "difficulty_uri"})
+    return parse_mean_rewards(content_of(objects, place), place)

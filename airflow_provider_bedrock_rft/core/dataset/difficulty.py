@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -42,3 +44,25 @@ class DifficultyFilter:
 def curriculum(records: Sequence[Record], mean_rewards: Mapping[str, float]) -> tuple[Record, ...]:
     """Easiest first; records without a mean reward last, equals in their order."""
     return tuple(sorted(records, key=lambda record: -mean_rewards.get(record.record_id, float("-inf"))))
+
+
+class _Rated(msgspec.Struct):
+    """A line of the difficulty file."""
+
+    sample_id: str
+    mean: float
+
+
+def parse_mean_rewards(data: bytes, name: str) -> Mapping[str, float]:
+    """Record id → mean reward: one JSON object, or the lines that the readiness step writes as its difficulty file.
+
+    Raises:
+        InvalidInput: It is neither; names ``name``.
+    """
+    try:
+        if b'"sample_id"' in data:
+            return {each.sample_id: each.mean for each in msgspec.json.Decoder(_Rated).decode_lines(data)}
+        return msgspec.json.decode(data, type=dict[str, float])
+    except msgspec.DecodeError as error:
+        action = "Give the difficulty file that readiness writes, or a JSON object of record ids and mean rewards."
+        raise InvalidInput(f"{name} is no readiness report: {error}.", action=action) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TypeAlias, cast
@@ -12,6 +12,7 @@ import msgspec
 
 from airflow_provider_bedrock_rft.core.dataset.record import JSON, Message, Record
 from airflow_provider_bedrock_rft.core.dataset.schema import text_of
+from airflow_provider_bedrock_rft.core.errors import InvalidInput
 
 _Object: TypeAlias = Mapping[str, JSON]
 
@@ -165,3 +166,37 @@ def epoch_seconds(timestamp: str) -> float | None:
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def filter_of(
+    *,
+    metadata: Iterable[tuple[str, str]] = (),
+    not_metadata: Iterable[tuple[str, str]] = (),
+    any_metadata: Iterable[tuple[str, str]] = (),
+    models: Sequence[str] = (),
+    since: str | None = None,
+    until: str | None = None,
+) -> LogFilter:
+    """A filter from words; metadata are pairs of key and value.
+
+    Raises:
+        InvalidInput: A time is not ISO 8601.
+    """
+    required = [Condition(key=key, value=value) for key, value in metadata]
+    forbidden = [Condition(key=key, value=value, negated=True) for key, value in not_metadata]
+    return LogFilter(
+        all_of=(*required, *forbidden),
+        any_of=tuple(Condition(key=key, value=value) for key, value in any_metadata),
+        models=(models,) if isinstance(models, str) else tuple(models),
+        since=_moment(since),
+        until=_moment(until),
+    )
+
+
+def _moment(text: str | None) -> float | None:
+    if text in {None, "", "None"}:
+        return None
+    moment = epoch_seconds(str(text))
+    if moment is None:
+        raise InvalidInput(f"{text!r} is no ISO 8601 time.", action="Write 2026-11-20 or 2026-11-20T12:00:00Z.")
+    return moment

@@ -56,5 +56,14 @@ def report_lines(report: DatasetReport, *, max_per_code: int = 20, max_findings:
 
 def _summary(report: DatasetReport) -> Sequence[str]:
     files = [f"{file.path}: {file.n_records:,} records, sha256 {file.sha256}" for file in report.files]
-    counts = ", ".join(f"{report.counts.get(severity, 0):,} {severity.value}s" for severity in Severity)
-    return [*files, counts.replace("infos", "notes")]
+    return [*files, counted(report)]
+
+
+def counted(report: DatasetReport) -> str:
+    """How many findings of each severity, in words: ``1 error, 0 warnings, 2 notes``."""
+    return ", ".join(_in_words(report.counts.get(severity, 0), severity) for severity in Severity)
+
+
+def _in_words(count: int, severity: Severity) -> str:
+    word = "note" if severity is Severity.INFO else severity.value
+    return f"{count:,} {word}{'s' * (count != 1)}"

@@ -42,18 +42,19 @@ def split_records(
     stratify_by: str | None = None,
     group_key: Callable[[Record], str] | None = None,
     keeps_near_together: bool = True,
+    together: Sequence[tuple[str, str]] = (),
 ) -> Split:
     """Divide ``records`` by ``fractions``; equal arguments give equal parts, on every machine.
 
-    Records with one group stay on one side: by the metadata key ``group_by``, by ``group_key``, always by equal
-    prompts, and near ones unless told otherwise. Within each stratum (the value of the metadata key ``stratify_by``)
-    the fractions are kept as closely as whole groups allow.
+    Records with one group stay on one side: by the metadata key ``group_by``, by ``group_key``, by the pairs of ids in
+    ``together``, always by equal prompts, and near ones unless told otherwise. Within each stratum (the value of the
+    metadata key ``stratify_by``) the fractions are kept as closely as whole groups allow.
 
     Raises:
         InvalidInput: ``fractions`` are not positive or do not add up to 1, or a named key is in no record.
     """
     _check_arguments(records, fractions, [key for key in (group_by, stratify_by) if key])
-    near = _near_pairs(records) if keeps_near_together else []
+    near = [*_pairs_of_ids(records, together), *(_near_pairs(records) if keeps_near_together else [])]
     groups = _grouped(records, group_by, group_key, near)
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
@@ -126,6 +127,15 @@ def _near_pairs(records: Sequence[Record]) -> list[tuple[int, int]]:
     for record in records:
         index.add(record)
     return [(near.first, near.second) for near in index.pairs()]
+
+
+def _pairs_of_ids(records: Sequence[Record], together: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+    wanted = {name for pair in together for name in pair}
+    with_id = defaultdict(list)
+    for index, record in enumerate(records):
+        if record.record_id in wanted:
+            with_id[record.record_id].append(index)
+    return [(first, second) for one, other in together for first in with_id[one] for second in with_id[other]]
 
 
 def _shuffled(groups: list[list[int]], records: Sequence[Record], seed: int) -> list[list[int]]:

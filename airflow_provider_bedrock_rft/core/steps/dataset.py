@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport, check_dataset
 from airflow_provider_bedrock_rft.core.dataset.fingerprint import content_name
-from airflow_provider_bedrock_rft.core.dataset.jsonl import Written, sound_records, write_records
+from airflow_provider_bedrock_rft.core.dataset.jsonl import Written, read_records, sound_records, write_records
 from airflow_provider_bedrock_rft.core.dataset.manifest import DatasetManifest, manifest_of
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target
 from airflow_provider_bedrock_rft.core.dataset.record import canonical_line
 from airflow_provider_bedrock_rft.core.dataset.source import TRAIN
 from airflow_provider_bedrock_rft.core.errors import InvalidDataset, TransientServiceError
+from airflow_provider_bedrock_rft.core.job.status import Outcome, outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from airflow_provider_bedrock_rft.core.dataset.record import Record
     from airflow_provider_bedrock_rft.core.dataset.source import Source
-    from airflow_provider_bedrock_rft.core.ports import ObjectStore, StoredFile, TrainingService
+    from airflow_provider_bedrock_rft.core.ports import ObjectStore, OnProgress, StoredFile, TrainingService
 
 
 @payload("rft.prepared_dataset")
@@ -48,6 +49,7 @@ def prepare_dataset(
     options: CheckOptions | None = None,
     tool_version: str = "",
     last_fingerprint: str = "",
+    check: Callable[[Sequence[Source], CheckOptions], DatasetReport] = check_dataset,
 ) -> tuple[PreparedDataset, DatasetReport]:
     """Check ``sources`` and write the training records among them to ``out``, all of them or none.
 
@@ -55,16 +57,36 @@ def prepare_dataset(
         InvalidDataset: The check found errors; ``out`` is not touched.
     """
     chosen = options or CheckOptions()
-    report = check_dataset(sources, chosen)
+    report = check(sources, chosen)
     report.raise_for_errors()
     needs = Requirements.of(chosen.targets)
-    part = out.with_name(f"{out.name}.part")
-    with part.open("wb") as stream:
-        written = write_records(_training_records(sources, needs), stream)
-    part.replace(out)
+    written = write_whole(_training_records(sources, needs), out)
     manifest = manifest_of(report, written, sources, targets=needs.targets, tool_version=tool_version)
     is_unchanged = written.sha256 == last_fingerprint
     return PreparedDataset(path=str(out), manifest=manifest, is_unchanged=is_unchanged), report
+
+
+def write_whole(records: Iterable[Record], out: Path) -> Written:
+    """Write canonical JSONL to ``out``, which stays as it was unless all of it could be written."""
+    part = out.with_name(f"{out.name}.part")
+    try:
+        with part.open("wb") as stream:
+            written = write_records(records, stream)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def records_in(sources: Iterable[Source]) -> Iterator[Record]:
+    """Every record of ``sources``, one after the other.
+
+    Raises:
+        InvalidDataset: A line is no record, or a source cannot be read; names the place.
+    """
+    for source in sources:
+        with source.open() as stream:
+            yield from read_records(stream, file=source.name)
 
 
 def manifest_for(
@@ -100,6 +122,9 @@ class UploadedDataset:
         n_records: Lines of the file.
         size_bytes: Its size.
         reused: True when the same content was there already.
+        trained_by: The newest job that succeeded on this very content; empty when there is none.
+        manifest: Where it came from and what was checked.
+        manifest_uri: Where the manifest is kept; empty when there was no place for it.
     """
 
     file_id: str
@@ -108,10 +133,18 @@ class UploadedDataset:
     n_records: int
     size_bytes: int
     reused: bool
+    trained_by: str = ""
+    manifest: DatasetManifest | None = None
+    manifest_uri: str = ""
 
 
 def upload_dataset(
-    training: TrainingService, path: Path, *, fingerprint: str = "", n_records: int = -1
+    training: TrainingService,
+    path: Path,
+    *,
+    fingerprint: str = "",
+    n_records: int = -1,
+    on_progress: OnProgress | None = None,
 ) -> UploadedDataset:
     """Upload a checked JSONL file, unless the same content is stored already.
 
@@ -123,6 +156,7 @@ def upload_dataset(
         path: Canonical JSONL.
         fingerprint: SHA-256 of the canonical bytes; computed from ``path`` when empty.
         n_records: Lines of the file; counted when negative.
+        on_progress: Told of the bytes as they go.
 
     Raises:
         InvalidDataset: The file is missing or empty.
@@ -132,7 +166,7 @@ def upload_dataset(
     name = content_name(fingerprint or digest)
     stored, reused = _find_whole(training, name, size), True
     if stored is None:
-        stored, reused = training.upload_file(path, name=name), False
+        stored, reused = training.upload_file(path, name=name, on_progress=on_progress), False
         if stored.size_bytes != size:
             training.delete_file(stored.file_id)
             raise TransientServiceError(f"{path} has {size:,} bytes, but {stored.size_bytes:,} of {name} were stored.")
@@ -147,7 +181,13 @@ def upload_dataset(
 
 
 def upload_dataset_to_s3(
-    objects: ObjectStore, path: Path, *, prefix: str, fingerprint: str = "", n_records: int = -1
+    objects: ObjectStore,
+    path: Path,
+    *,
+    prefix: str,
+    fingerprint: str = "",
+    n_records: int = -1,
+    on_progress: OnProgress | None = None,
 ) -> UploadedDataset:
     """Like :func:`upload_dataset`, for planes that train from S3: the object below ``prefix`` is named by content.
 
@@ -161,7 +201,7 @@ def upload_dataset_to_s3(
     uri = f"{prefix.rstrip('/')}/{name}"
     is_stored = objects.etag(uri) is not None
     if not is_stored:
-        objects.put(uri, path)
+        objects.put(uri, path, on_progress=on_progress)
     return UploadedDataset(
         file_id=uri,
         fingerprint=fingerprint or digest,
@@ -170,6 +210,17 @@ def upload_dataset_to_s3(
         size_bytes=size,
         reused=is_stored,
     )
+
+
+def job_trained_on(training: TrainingService, file_id: str) -> str:
+    """The newest job that succeeded on a stored file; empty when there is none."""
+    for listed in training.list_jobs(created_after=0.0):
+        if listed.training_data not in {"", file_id}:
+            continue
+        job = training.get_job(listed.job_id)  # a listing's status may be old, and it may not name the data
+        if job.training_data == file_id and outcome_of(job.status) is Outcome.SUCCEEDED:
+            return job.job_id
+    return ""
 
 
 def _find_whole(training: TrainingService, name: str, size: int) -> StoredFile | None:

@@ -51,6 +51,9 @@ examples: setup  ## every example DAG, under a real scheduler, against the emula
 bench: setup  ## the benchmarks, each a ratio against a baseline in the same run
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
+soak: setup  ## a thousand random fault scripts against a small pipeline; takes hours [RFT_SOAK_SEEDS=0:1000]
+	RFT_SOAK=1 $(BIN)/pytest tests/soak -k thousand $(ARGS)
+
 lock: $(VENV)/.dependencies  ## resolve the locked requirements anew
 	UV=$(BIN)/uv requirements/lock.sh
 

@@ -98,17 +98,22 @@ class EmulatorProcess:
     def deploy(self, name: str, source: str) -> str:
         """Publish a function whose ``handler`` is in ``source``; answers the ARN of its version 1."""
         role = self.aws("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument=json.dumps(TRUST))
+        arn = self.create_function(name, source, role["Role"]["Arn"])
+        version = self.aws("lambda").publish_version(FunctionName=name)["Version"]
+        return f"{arn}:{version}"
+
+    def create_function(self, name: str, source: str, role: str) -> str:
+        """Create a function of a role that is there; answers its ARN."""
         created = self.aws("lambda").create_function(
             FunctionName=name,
             Runtime="python3.11",
-            Role=role["Role"]["Arn"],
+            Role=role,
             Handler="grader.handler",
             Code={"ZipFile": zipped(source)},
             Timeout=30,
             MemorySize=512,
         )
-        version = self.aws("lambda").publish_version(FunctionName=name)["Version"]
-        return f"{created['FunctionArn']}:{version}"
+        return str(created["FunctionArn"])
 
     def redeploy(self, name: str, source: str) -> None:
         """Give a function other code."""
@@ -140,6 +145,20 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProce
     process = EmulatorProcess(tmp_path_factory.mktemp("emulator") / "data").start()
     yield process
     process.stop()
+
+
+@pytest.fixture
+def order(emulator: EmulatorProcess) -> Iterator[Callable[..., str]]:
+    """Orders faults for the test's own paths and takes them back."""
+    ordered: list[str] = []
+
+    def order(**rule: Any) -> str:
+        ordered.append(emulator.control("POST", "faults", rule)["id"])
+        return ordered[-1]
+
+    yield order
+    for rule_id in ordered:
+        emulator.control("DELETE", f"faults/{rule_id}")
 
 
 @pytest.fixture

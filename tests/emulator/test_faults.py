@@ -7,23 +7,9 @@ import openai
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PROMPT: Any = [{"role": "user", "content": "What is 2 + 3?"}]
-
-
-@pytest.fixture
-def order(emulator: Any) -> Iterator[Callable[..., str]]:
-    """Orders faults for the test's own paths and takes them back."""
-    ordered: list[str] = []
-
-    def order(**rule: Any) -> str:
-        ordered.append(emulator.control("POST", "faults", rule)["id"])
-        return ordered[-1]
-
-    yield order
-    for rule_id in ordered:
-        emulator.control("DELETE", f"faults/{rule_id}")
 
 
 @pytest.fixture
@@ -109,7 +95,18 @@ def test_rules_skip_and_count_and_can_be_taken_back(emulator: Any) -> None:
     assert emulator.call("GET", "/v1/data_retention")[0] == 200
 
 
-@pytest.mark.parametrize("rule", [{"status": "x"}, {"colour": 1}, {"path": "("}, [], {"status": 99}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"status": "x"},
+        {"colour": 1},
+        {"path": "("},
+        [],
+        {"status": 99},
+        {"path": "/v1/"},
+        {"latency_seconds": {"median": 2, "p99": 1}},
+    ],
+)
 def test_rules_that_make_no_sense_are_refused(emulator: Any, rule: Any) -> None:
     status, answer = emulator.call("POST", "/_emulator/faults", rule)
     assert status == 400

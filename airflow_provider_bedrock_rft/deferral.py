@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import ceil
 from random import SystemRandom
 from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_bedrock_rft.core.codec import dump, load
-from airflow_provider_bedrock_rft.core.errors import ServiceError
+from airflow_provider_bedrock_rft.core.errors import RftError, ServiceError
 from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_of_job
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
 from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask, plane_of
@@ -28,10 +29,12 @@ class WaitingTask(ConnectedTask):
     Attributes:
         deferrable: Wait in the triggerer instead of holding a worker slot.
         on_cancel: What happens to the job when the waiting task is killed: ``stop`` or ``leave``.
+        wake_queue: URL of the SQS queue into which EventBridge puts job state changes; polling is then the safety net.
     """
 
     deferrable: bool
     on_cancel: str = "leave"
+    wake_queue: str = ""
 
     if TYPE_CHECKING:
 
@@ -65,17 +68,31 @@ class WaitingTask(ConnectedTask):
         while isinstance(found, float):
             if self.deferrable:
                 self._hand_over(plan, checkpoint_step)
-            self.clock.sleep(found)
+            self._pause(found, plan)
             found = watch.look()
         return found
+
+    def _pause(self, seconds: float, plan: WaitPlan) -> None:
+        """Sleep, or listen for as long."""
+        until = self.clock.now() + seconds
+        with suppress(RftError):
+            while self.wake_queue and (left := until - self.clock.now()) > 0:
+                queue = self.hook.wake_ups(self.wake_queue)
+                if queue.receive({plan.job_id}, wait_seconds=min(20, ceil(left))):
+                    return
+        self.clock.sleep(max(0.0, until - self.clock.now()))
 
     def arrival_of(self, event: object, plan: object) -> tuple[Arrival, WaitPlan]:
         """What a resumed task was woken with; both arguments as ``execute_complete`` got them.
 
+        ``DAG.test`` resumes with the event alone, which therefore carries the plan too.
+
         Raises:
             InvalidPayload: There is no event, or it is not ours: never a success.
         """
-        return read_arrival(event), load(WaitPlan, plan)
+        arrival = read_arrival(event)
+        carried = event.get("plan") if isinstance(event, dict) else None
+        return arrival, load(WaitPlan, carried if plan is None else plan)
 
     def _hand_over(self, plan: WaitPlan, checkpoint_step: int | None) -> NoReturn:
         from airflow.providers.common.compat.sdk import TaskDeferred
@@ -88,6 +105,7 @@ class WaitingTask(ConnectedTask):
             region_name=self.region_name,
             on_cancel=self.on_cancel,
             checkpoint_step=checkpoint_step,
+            wake_queue=self.wake_queue,
         )
         self.on_cancel = "leave"  # from here on the trigger answers for the job; a dying worker must not stop it
         raise TaskDeferred(trigger=trigger, method_name="execute_complete", kwargs={"plan": dump(plan)})

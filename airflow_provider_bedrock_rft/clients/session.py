@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.clients.config import ClientConfig
     from airflow_provider_bedrock_rft.clients.tokens import BearerTokens
     from airflow_provider_bedrock_rft.core.deployment import DeploymentService
+    from airflow_provider_bedrock_rft.core.evaluation.batch import BatchService
     from airflow_provider_bedrock_rft.core.ports import (
         FunctionService,
         IntentStore,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         ParameterStore,
         RoleService,
         TrainingService,
+        WakeUps,
     )
 
 T = TypeVar("T")
@@ -82,6 +84,13 @@ class Session:
         )
 
     @property
+    def batch(self) -> BatchService:
+        """Batch inference with models of the native plane."""
+        from airflow_provider_bedrock_rft.clients.runtime_batch import BedrockBatch
+
+        return self._once("batch", lambda: BedrockBatch(self.client("bedrock"), self.objects))
+
+    @property
     def deployments(self) -> DeploymentService:
         """Where the native plane's custom models are made to answer."""
         from airflow_provider_bedrock_rft.clients.deployments import BedrockDeployments
@@ -124,6 +133,12 @@ class Session:
         from airflow_provider_bedrock_rft.clients.intents import S3Intents
 
         return self._once(f"intents:{uri}", lambda: S3Intents(self.client("s3"), uri))
+
+    def wake_ups(self, queue_url: str) -> WakeUps:
+        """Job events in that SQS queue."""
+        from airflow_provider_bedrock_rft.clients.wake_ups import QueuedWakeUps
+
+        return self._once(f"wake_ups:{queue_url}", lambda: QueuedWakeUps(self.client("sqs"), queue_url))
 
     def _once(self, name: str, build: Callable[[], T]) -> T:
         with self._lock:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
@@ -293,6 +293,13 @@ class RoleService(Protocol):
         source_account: str = "",
     ) -> str:
         """Create the role or bring it up to date; returns its ARN. ``source_account``: for whom the service may act."""
+
+
+class WakeUps(Protocol):
+    """News about jobs that comes by itself; it may come late, twice, or not at all."""
+
+    def receive(self, wanted: Collection[str], *, wait_seconds: int) -> frozenset[str]:
+        """The jobs of ``wanted`` whose state has changed; empty when there was none within the wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

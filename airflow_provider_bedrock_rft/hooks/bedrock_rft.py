@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.clients.config import ClientConfig
     from airflow_provider_bedrock_rft.clients.session import Session
     from airflow_provider_bedrock_rft.core.deployment import DeploymentService
+    from airflow_provider_bedrock_rft.core.evaluation.batch import BatchService
     from airflow_provider_bedrock_rft.core.ports import (
         FunctionService,
         IntentStore,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         ParameterStore,
         RoleService,
         TrainingService,
+        WakeUps,
     )
 
 
@@ -113,6 +115,11 @@ class BedrockRftHook(BaseHook):
         return self.session.runtime
 
     @property
+    def batch(self) -> BatchService:
+        """Batch inference of the native plane."""
+        return self.session.batch
+
+    @property
     def deployments(self) -> DeploymentService:
         """Where the native plane's custom models are made to answer."""
         return self.session.deployments
@@ -145,6 +152,10 @@ class BedrockRftHook(BaseHook):
     def intents(self, uri: str) -> IntentStore:
         """Intents kept in S3 below ``uri``: the same durability on every Airflow version."""
         return self.session.intents(uri)
+
+    def wake_ups(self, queue_url: str) -> WakeUps:
+        """Job events that EventBridge puts into that SQS queue."""
+        return self.session.wake_ups(queue_url)
 
     def get_conn(self) -> Session:
         """The composition root, under the name that Airflow's hooks share."""

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 ON_KILL_SECONDS = 20.0
 """How long a killed task waits for its job to be stopped; Airflow itself kills it for good a few seconds later."""
 
+WAKEABLE_POLL_SECONDS = 300.0
+"""Between two looks of a task that events wake."""
+
 
 class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
     """Train a model: exactly one job, however often the task is tried, and wait until it has ended.
@@ -85,6 +88,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         deferrable: Wait in the triggerer.
         wait_timeout_hours: Then waiting ends with an error; the job goes on, and a retry waits for the same job.
         poll_interval_seconds: Pause between two looks at a young job; it grows with the job's age.
+        wake_queue: URL of an SQS queue into which an EventBridge rule puts the native plane's job state changes, which
+            wake the task; ``poll_interval_seconds`` is then at least five minutes, a safety net.
         on_cancel: ``stop`` the job when this task is killed (default), or ``leave`` it.
         alarms: What follows from a finding of the running job's diagnosis, per rule: ``log`` (default), ``fail`` this
             task, ``stop`` the job too, or ``ignore``. ``default`` stands for the other rules.
@@ -110,6 +115,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "tags",
         "alarms",
         "budget_hours",
+        "wake_queue",
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
@@ -143,6 +149,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         wait_timeout_hours: float = 24.0,
         poll_interval_seconds: float = 15.0,
+        wake_queue: str = "",
         on_cancel: str = "stop",
         alarms: Mapping[str, str] | None = None,
         budget_hours: float | str | None = None,
@@ -168,6 +175,7 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.wait_timeout_hours, self.poll_interval_seconds = wait_timeout_hours, poll_interval_seconds
+        self.wake_queue = wake_queue
         self.on_cancel = one_of("on_cancel", on_cancel, "stop", "leave")
         self.alarms, self.budget_hours = alarms, budget_hours
         self.max_attempts = max_attempts
@@ -288,12 +296,13 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
             self.show_link(context, link, url)
 
     def _plan(self, submission: Submission, oversight: Oversight) -> WaitPlan:
+        pause = max(self.poll_interval_seconds, WAKEABLE_POLL_SECONDS if self.wake_queue else 0.0)
         return WaitPlan(
             job_id=submission.job_id,
             created_at=min(submission.created_at, self.clock.now()),  # the service's clock may be ahead of ours
             deadline_at=self.clock.now() + self.wait_timeout_hours * 3600,
-            min_poll_seconds=self.poll_interval_seconds,
-            max_poll_seconds=max(120.0, self.poll_interval_seconds),
+            min_poll_seconds=pause,
+            max_poll_seconds=max(120.0, pause),
             oversight=oversight,
             attached_at=self.clock.now() if submission.is_inherited else 0.0,
         )

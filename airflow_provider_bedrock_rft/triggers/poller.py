@@ -12,6 +12,7 @@ from airflow_provider_bedrock_rft.core.clock import Backoff
 from airflow_provider_bedrock_rft.core.errors import RftError, TransientServiceError
 from airflow_provider_bedrock_rft.core.job.rota import Wait, is_news, plan_round
 from airflow_provider_bedrock_rft.core.steps.waiting import list_statuses
+from airflow_provider_bedrock_rft.triggers.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.job.rota import Round
     from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
-    from airflow_provider_bedrock_rft.core.ports import TrainingService
+    from airflow_provider_bedrock_rft.core.ports import TrainingService, WakeUps
 
 GATHER_SHARE = 0.1
 MAX_GATHER_SECONDS = 1.0
@@ -34,12 +35,13 @@ _POLLERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, SharedPoll
 class Seat:
     """A wait at the table."""
 
-    __slots__ = ("_poller", "turn_comes", "wait")
+    __slots__ = ("_poller", "is_woken", "turn_comes", "wait")
 
     def __init__(self, poller: SharedPoller, wait: Wait) -> None:
         self._poller = poller
         self.wait = wait
         self.turn_comes: asyncio.Future[None] | None = None
+        self.is_woken = False
 
     async def turn(self, pause_seconds: float) -> None:
         """Return when it is worth while, or time, to look at the job."""
@@ -51,6 +53,11 @@ class Seat:
         if self.turn_comes and not self.turn_comes.done():
             self.turn_comes.set_result(None)
 
+    def wake(self, now: float) -> None:
+        """Let it look because of news; when it is just looking, which may have been too early, once more."""
+        self.is_woken = self.turn_comes is None
+        self.call(now)
+
 
 class SharedPoller:
     """Runs while somebody waits.
@@ -59,12 +66,21 @@ class SharedPoller:
         connect: The control plane; called in a thread, for every listing.
         clock: Tells the time.
         random: Jitter of the pauses after failed listings.
+        listen: News about jobs that comes by itself; called in a thread, for every wait.
     """
 
-    def __init__(self, connect: Callable[[], TrainingService], *, clock: Clock, random: Random) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], TrainingService],
+        *,
+        clock: Clock,
+        random: Random,
+        listen: Callable[[], WakeUps] | None = None,
+    ) -> None:
         self._connect = connect
         self._clock = clock
         self._random = random
+        self._listener = Listener(listen, self, random) if listen else None
         self._seats: dict[int, Seat] = {}
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -77,6 +93,8 @@ class SharedPoller:
         """Take part until the end of the block."""
         seat = Seat(self, Wait(plan=plan, due_at=self._clock.now(), always_looks=always_looks))
         self._seats[id(seat)] = seat
+        if self._listener:
+            self._listener.start()
         try:
             yield seat
         finally:
@@ -89,6 +107,9 @@ class SharedPoller:
         if self._is_broken:
             await asyncio.sleep(pause_seconds)
             return
+        if seat.is_woken:
+            seat.is_woken = False
+            return
         seat.wait.postpone(self._clock.now(), pause_seconds)
         seat.turn_comes = asyncio.get_running_loop().create_future()
         if self._task is None:
@@ -100,6 +121,17 @@ class SharedPoller:
             await seat.turn_comes
         finally:
             seat.turn_comes = None
+
+    def wanted(self) -> frozenset[str]:
+        """The jobs that somebody waits for."""
+        return frozenset(seat.wait.plan.job_id for seat in self._seats.values())
+
+    def wake(self, job_ids: frozenset[str]) -> None:
+        """Let whoever waits for these jobs look at once."""
+        now = self._clock.now()
+        for seat in self._seats.values():
+            if seat.wait.plan.job_id in job_ids:
+                seat.wake(now)
 
     async def _run(self) -> None:
         while self._seats:
@@ -170,10 +202,15 @@ class SharedPoller:
 
 
 def shared_poller(
-    key: Hashable, connect: Callable[[], TrainingService], *, clock: Clock, random: Random
+    key: Hashable,
+    connect: Callable[[], TrainingService],
+    *,
+    clock: Clock,
+    random: Random,
+    listen: Callable[[], WakeUps] | None = None,
 ) -> SharedPoller:
     """The running loop's poller of that key."""
     pollers = _POLLERS.setdefault(asyncio.get_running_loop(), {})
     if key not in pollers:
-        pollers[key] = SharedPoller(connect, clock=clock, random=random)
+        pollers[key] = SharedPoller(connect, clock=clock, random=random, listen=listen)
     return pollers[key]

@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, object]:
         ],
         "sensors": [_modules("sensors", "job", "checkpoint")],
         "hooks": [_modules("hooks", "bedrock_rft")],
+        "cli": [f"{ROOT}.cli.airflow_commands.commands"],
         "triggers": [_modules("triggers", "waiting")],
         "extra-links": [
             f"{ROOT}.links.{name}"
@@ -40,9 +41,28 @@ def get_provider_info() -> dict[str, object]:
                 "BedrockRftReportLink",
             )
         ],
+        "config": {
+            "bedrock_rft": {
+                "description": "What this provider's page shows in Airflow's UI.",
+                "options": {
+                    "training_cost_per_hour": _option("What an hour of training costs, by your price list.", "36.5"),
+                    "currency": _option("Of that price.", "EUR", default="USD"),
+                },
+            }
+        },
         "asset-uris": [
             {"schemes": ["bedrock-rft"], "handler": f"{ROOT}.assets.check_uri", "factory": f"{ROOT}.assets.rft_asset"}
         ],
+    }
+
+
+def _option(description: str, example: str, *, default: str | None = None) -> dict[str, object]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": example,
+        "default": default,
     }
 
 

@@ -19,6 +19,7 @@ _WORDS = {
     "Rollback": "promotion",
     "Job": "job",
 }
+CREATE_JOB = "BedrockRftCreateJobOperator"
 ASKING = frozenset({"ApprovalOperator", "HITLOperator", "HITLBranchOperator", "HITLEntryOperator"})
 """Airflow's operators that ask a person."""
 
@@ -34,10 +35,11 @@ def stage_of(operator: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A task of ours in a DAG; its connection is as the DAG's author wrote it, perhaps a template."""
+    """A task of ours in a DAG; its connection and model are as the DAG's author wrote them, perhaps templates."""
 
     task_id: str
     operator: str
+    model: str = ""
     aws_conn_id: str | None = "aws_default"
     region_name: str | None = None
 
@@ -49,11 +51,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """A DAG with tasks of ours."""
+    """A DAG with tasks of ours; ``params`` are the names of what a run can be given."""
 
     dag_id: str
     tasks: tuple[Task, ...]
     is_paused: bool = False
+    params: frozenset[str] = frozenset()
 
     def task_ids(self, *stages: str) -> tuple[str, ...]:
         """Tasks of these stages, of all where none is named."""
@@ -62,6 +65,12 @@ class Pipeline:
     def task(self, task_id: str) -> Task | None:
         """The task of that id."""
         return next((task for task in self.tasks if task.task_id == task_id), None)
+
+    @property
+    def is_evaluator(self) -> bool:
+        """True for a DAG that evaluates the model it is given, and trains none."""
+        given = any(task.stage == "evaluation" and "params.model" in task.model for task in self.tasks)
+        return given and "model" in self.params and not self.task_ids("job")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,8 +72,8 @@ def _known(pages: Pages, dag_id: str, run_id: str) -> str:
 
 
 def drawings(series: Sequence[Series]) -> list[Drawing]:
-    """The series that have two points or more."""
-    return [_draw(one) for one in series if len(one.points) > 1]
+    """The series that have two points or more; the trend's edges are no curves of their own."""
+    return [_draw(one) for one in series if len(one.points) > 1 and one.name not in {"reward_low", "reward_high"}]
 
 
 def _draw(series: Series) -> Drawing:

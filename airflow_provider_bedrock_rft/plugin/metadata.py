@@ -34,7 +34,7 @@ class AirflowMetadata:
     """The facts as they are at the moment of asking."""
 
     def __init__(self) -> None:
-        self._tasks_by_version: dict[object, tuple[Task, ...]] = {}
+        self._known: dict[object, tuple[tuple[Task, ...], frozenset[str]]] = {}
 
     def pipelines(self) -> tuple[Pipeline, ...]:
         """Every DAG that has a task of ours, by its newest version; a version is read once per process."""
@@ -45,20 +45,25 @@ class AirflowMetadata:
                 .order_by(SerializedDagModel.last_updated)
             ).all()
             newest = {dag_id: version for dag_id, version, _ in versions}
-            unread = [version for version in newest.values() if version not in self._tasks_by_version]
+            unread = [version for version in newest.values() if version not in self._known]
             for start in range(0, len(unread), 50):
                 part = unread[start : start + 50]
                 for found in session.scalars(select(SerializedDagModel).where(SerializedDagModel.id.in_(part))):
-                    self._tasks_by_version[found.id] = tuple(tasks_in(found.data))
+                    self._known[found.id] = tuple(tasks_in(found.data)), params_in(found.data)
             alive = dict(
                 session.execute(select(DagModel.dag_id, DagModel.is_paused).where(DagModel.is_stale.is_(False)))
                 .tuples()
                 .all()
             )
         return tuple(
-            Pipeline(dag_id=dag_id, tasks=self._tasks_by_version[version], is_paused=bool(alive[dag_id]))
+            Pipeline(
+                dag_id=dag_id,
+                tasks=self._known[version][0],
+                params=self._known[version][1],
+                is_paused=bool(alive[dag_id]),
+            )
             for dag_id, version in sorted(newest.items())
-            if dag_id in alive and self._tasks_by_version.get(version)
+            if dag_id in alive and version in self._known and self._known[version][0]
         )
 
     def pipeline(self, dag_id: str) -> Pipeline | None:
@@ -80,6 +85,11 @@ class AirflowMetadata:
     def run(self, dag_id: str, run_id: str) -> Run | None:
         """The run, ``None`` when it was deleted or never was."""
         found = _runs(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+        return found[0] if found else None
+
+    def run_of(self, number: int) -> Run | None:
+        """The run of that number."""
+        found = _runs(select(DagRun).where(DagRun.id == number))
         return found[0] if found else None
 
     def run_before(self, run: Run) -> Run | None:
@@ -131,6 +141,16 @@ class AirflowMetadata:
         )
         return _read(asked)
 
+    def newest_outputs(self, dag_id: str, task_ids: Sequence[str], *, limit: int) -> tuple[Output, ...]:
+        """What these tasks have handed on in any run, newest first."""
+        asked = (
+            _outputs()
+            .where(XComModel.dag_id == dag_id, XComModel.task_id.in_(task_ids), XComModel.key.in_(KEYS))
+            .order_by(XComModel.timestamp.desc())
+            .limit(limit)
+        )
+        return _read(asked)
+
     def last_output(self, dag_id: str, task_ids: Sequence[str]) -> Output | None:
         """The newest of all that these tasks have handed on."""
         asked = (
@@ -168,9 +188,17 @@ def tasks_in(serialized: object) -> Iterable[Task]:
         yield Task(
             task_id=str(fields.get("task_id", "")),
             operator=operator,
+            model=model if isinstance(model := partial.get("model"), str) else "",
             aws_conn_id=connection if isinstance(connection, str) else None,
             region_name=region if isinstance(region, str) else None,
         )
+
+
+def params_in(serialized: object) -> frozenset[str]:
+    """The names of a serialized DAG's params: pairs, or a mapping."""
+    found = _mapping(_mapping(serialized).get("dag")).get("params")
+    names = [pair[0] for pair in _list(found) if isinstance(pair, (list, tuple)) and pair]
+    return frozenset(str(name) for name in [*names, *_mapping(found)])
 
 
 def _mentions_us() -> Any:  # noqa: ANN401 - an SQL expression

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.errors import RftError, TransientServiceError
-from airflow_provider_bedrock_rft.plugin.facts import Note
+from airflow_provider_bedrock_rft.hooks.files import is_remote
+from airflow_provider_bedrock_rft.plugin.facts import CREATE_JOB, Note
 from airflow_provider_bedrock_rft.plugin.remote import Place
 from airflow_provider_bedrock_rft.plugin.views.comparison import ComparisonView, DetailsView, comparison_view
 from airflow_provider_bedrock_rft.plugin.views.curve import CurveView, curve_view
+from airflow_provider_bedrock_rft.plugin.views.evaluator import evaluator_views
 from airflow_provider_bedrock_rft.plugin.views.lineage import LineageView, lineage_view, name_of
 from airflow_provider_bedrock_rft.plugin.views.overview import Page, PipelineLine, champion_in, chosen, run_lines
+from airflow_provider_bedrock_rft.plugin.views.pulse import SPARK_POINTS, Price, cost_of, newest_job, pulse_view
 from airflow_provider_bedrock_rft.plugin.views.question import question_views
-from airflow_provider_bedrock_rft.plugin.views.run import RunView, jobs_in, run_view
+from airflow_provider_bedrock_rft.plugin.views.run import RunView, evaluations_in, fields_of, jobs_in, run_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry
@@ -25,10 +28,15 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
     from airflow_provider_bedrock_rft.plugin.remote import Judged, Remote
     from airflow_provider_bedrock_rft.plugin.views.comparison import Pair
+    from airflow_provider_bedrock_rft.plugin.views.evaluator import EvaluatorView
+    from airflow_provider_bedrock_rft.plugin.views.pulse import PulseView
     from airflow_provider_bedrock_rft.plugin.views.question import QuestionView
+    from airflow_provider_bedrock_rft.plugin.views.samples import AnswersPage
 
 RUNS_SHOWN = 20
 """Runs of a pipeline in the overview."""
+JOBS_COUNTED = 1_000
+"""Outputs of training tasks that a pipeline's cost is summed over, the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +57,13 @@ class SamplePage(Page):
 class Pages:
     """Every question that the page has. ``None`` answers a question about what is not there."""
 
-    def __init__(self, metadata: AirflowMetadata, remote: Remote, clock: Clock) -> None:
+    def __init__(
+        self, metadata: AirflowMetadata, remote: Remote, clock: Clock, price: Callable[[], Price] = Price
+    ) -> None:
         self._metadata = metadata
         self._remote = remote
         self._clock = clock
+        self._price = price
 
     def overview(
         self, readable: frozenset[str], *, offset: int, limit: int, search: str, state: str, sort: str
@@ -74,6 +85,29 @@ class Pages:
         pipeline = self._metadata.pipeline(dag_id)
         return self._line(pipeline, offset=offset, limit=limit) if pipeline else None
 
+    def pulse(self, dag_id: str) -> PulseView | None:
+        """A pipeline's newest job, and what all its jobs have cost."""
+        pipeline = self._metadata.pipeline(dag_id)
+        if pipeline is None:
+            return None
+        makers = [task.task_id for task in pipeline.tasks if task.operator == CREATE_JOB]
+        outputs = self._metadata.newest_outputs(dag_id, makers, limit=JOBS_COUNTED)
+        newest = newest_job(outputs)
+        run = self._metadata.run_of(newest[0].run_number) if newest else None
+        curve, notes = self._newest_curve(pipeline, run, *newest) if newest and run else (None, ())
+        cost = cost_of(outputs, self._price(), curve, now=self._clock.now())
+        return pulse_view(run.run_id if run else "", curve, cost, notes)
+
+    def _newest_curve(
+        self, pipeline: Pipeline, run: Run, output: Output, job_id: str
+    ) -> tuple[CurveView | None, Sequence[Note]]:
+        try:
+            report = self._remote.job(self._place(pipeline, run, output.task_id, output.map_index), job_id)
+        except RftError as error:
+            return None, trouble(error, "The newest job cannot be looked at").notes
+        now = self._clock.now()
+        return curve_view(report.job, report.curve, report.checkpoints, now=now, max_points=SPARK_POINTS), ()
+
     def run(self, dag_id: str, run_id: str) -> RunView | None:
         """A run with its stages."""
         found = self._find(dag_id, run_id)
@@ -84,7 +118,14 @@ class Pages:
         return run_view(run, self._metadata.task_runs(run), outputs)
 
     def curve(
-        self, dag_id: str, run_id: str, task_id: str, job_id: str, *, max_points: int
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        job_id: str,
+        *,
+        max_points: int,
+        steps: tuple[int, int] | None = None,
     ) -> CurveView | Trouble | None:
         """The curves of a job that a task of the run has named; of no other job."""
         found = self._find(dag_id, run_id)
@@ -100,7 +141,7 @@ class Pages:
         except RftError as error:
             return trouble(error, f"The curve of job {job.job_id} cannot be shown")
         now = self._clock.now()
-        return curve_view(report.job, report.curve, report.checkpoints, now=now, max_points=max_points)
+        return curve_view(report.job, report.curve, report.checkpoints, now=now, max_points=max_points, steps=steps)
 
     def comparison(self, dag_id: str, run_id: str) -> ComparisonView | None:
         """What the run's payloads say about its candidate."""
@@ -136,6 +177,47 @@ class Pages:
             return judged
         items, total = judged.samples.page(outcome, search, offset=offset, limit=limit)
         return SamplePage(items=items, total=total, offset=offset, limit=limit, notes=judged.notes)
+
+    def answers(
+        self,
+        dag_id: str,
+        run_id: str,
+        task_id: str,
+        map_index: int,
+        *,
+        order: str,
+        search: str,
+        offset: int,
+        limit: int,
+    ) -> AnswersPage | Trouble | None:
+        """A page of what one evaluation of the run has asked and heard."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        pipeline, run = found
+        made = evaluations_in(self._metadata.outputs([run], pipeline.task_ids()))
+        wanted = next((one for one, ref in made if (ref.task_id, ref.map_index) == (task_id, map_index)), None)
+        if wanted is None:
+            return Trouble(notes=(Note(severity="info", text=f"The task {task_id} has evaluated nothing yet."),))
+        dataset = _text(self._metadata.rendered(run, task_id, map_index).get("dataset")) or ""
+        try:
+            answers = self._remote.answers(self._place(pipeline, run, task_id, map_index), wanted, dataset)
+        except RftError as error:
+            return trouble(error, "The samples cannot be shown")
+        return answers.page(order, search, offset=offset, limit=limit)
+
+    def evaluators(self, dag_id: str, run_id: str, readable: frozenset[str]) -> Sequence[EvaluatorView] | None:
+        """The DAGs that a checkpoint of the run can be handed to."""
+        found = self._find(dag_id, run_id)
+        if found is None:
+            return None
+        pipeline, run = found
+        outputs = self._metadata.outputs([run], pipeline.task_ids())
+        given = {"pipeline": dag_id, **{name: text for one in outputs for name, text in _grader_in(one)}}
+        for made, ref in evaluations_in(outputs)[-1:]:
+            dataset = _text(self._metadata.rendered(run, ref.task_id, ref.map_index).get("dataset")) or ""
+            given |= {"grader": made.grader_arn, "dataset": dataset if is_remote(dataset) else ""}
+        return evaluator_views(self._metadata.pipelines(), readable, given)
 
     def lineage(self, dag_id: str, run_id: str) -> LineageView | None:
         """What the run was made from, what changed since the run before, and who was champion when."""
@@ -208,6 +290,11 @@ def trouble(error: RftError, what: str) -> Trouble:
     """What the page says instead of a view."""
     note = Note(severity="error", text=f"{what}: {error.message}", action=error.action)
     return Trouble(notes=(note,), temporary=isinstance(error, TransientServiceError))
+
+
+def _grader_in(output: Output) -> Iterator[tuple[str, str]]:
+    if output.kind == "rft.grader" and (arn := _text(fields_of(output).get("arn"))):
+        yield "grader", arn
 
 
 def _text(value: object) -> str | None:

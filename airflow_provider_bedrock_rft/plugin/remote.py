@@ -20,11 +20,13 @@ from airflow_provider_bedrock_rft.hooks.files import is_remote, read_all
 from airflow_provider_bedrock_rft.hooks.shared import shared_hook
 from airflow_provider_bedrock_rft.plugin.facts import Note
 from airflow_provider_bedrock_rft.plugin.views.comparison import DetailsView, Samples, details_view
+from airflow_provider_bedrock_rft.plugin.views.samples import Answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
     from airflow_provider_bedrock_rft.core.ports import ObjectStore
     from airflow_provider_bedrock_rft.core.promotion.rollout import ChampionEntry
     from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
@@ -125,6 +127,19 @@ class Remote:
             return Judged(samples=Samples(sides[0], sides[1], records), details=details, notes=notes)
 
         return self._large.get(("judged", place, pair.baseline.uri, pair.candidate.uri, dataset, confidence), read)
+
+    def answers(self, place: Place, run: EvaluationRun, dataset: str) -> Answers:
+        """The completions of one evaluation, and the prompts where they can be read.
+
+        Raises:
+            RftError: The scored completions cannot be reached or read.
+        """
+
+        def read(_before: Answers | None) -> Answers:
+            objects = self._connect(place.aws_conn_id, place.region_name).objects
+            return Answers(load_completions(objects, run), *_records(objects, dataset))
+
+        return self._large.get(("answers", place, run.uri, dataset), read)
 
     def history(self, place: Place, pipeline: str) -> tuple[ChampionEntry, ...]:
         """The newest changes of a pipeline's champion.

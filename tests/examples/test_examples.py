@@ -35,6 +35,7 @@ TASKS = {
     },
     "new_dataset": {"check_dataset", "announce"},
     "asset_triggered_retraining": PIPELINE,
+    "evaluate_model": {"evaluate"},
     "human_approval": {*PIPELINE, "retraining.approve"},
     "readiness_first": {*PIPELINE, "retraining.readiness"},
     "best_checkpoint": {*PIPELINE, "retraining.choose_checkpoint"},

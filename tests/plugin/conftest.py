@@ -83,6 +83,10 @@ class Services:
             raise ResourceNotFound(f"There is no object {name}.")
         return self.files[name]
 
+    def etag(self, uri: str) -> str | None:
+        self._call(f"etag {uri}")
+        return "1" if uri in self.files else None
+
     def train(self, job_id: str, *, n_steps: int, status: str = "succeeded", total: int = 0) -> None:
         """A job that has made that many steps."""
         is_over = status not in {"running", "queued"}
@@ -145,7 +149,14 @@ class Rows:
         self.session.commit()
 
     def dag(
-        self, dag_id: str, operators: Mapping[str, str], *, is_stale: bool = False, compressed: bool = False
+        self,
+        dag_id: str,
+        operators: Mapping[str, str],
+        *,
+        is_stale: bool = False,
+        compressed: bool = False,
+        params: object = None,
+        **fields: object,
     ) -> None:
         import json
         import uuid
@@ -157,10 +168,13 @@ class Rows:
 
         version = uuid.uuid4()
         tasks = [
-            {"__type": "operator", "__var": {"task_id": name, "task_type": operator, "aws_conn_id": "written"}}
+            {
+                "__type": "operator",
+                "__var": {"task_id": name, "task_type": operator, "aws_conn_id": "written", **fields},
+            }
             for name, operator in operators.items()
         ]
-        data = {"__version": 3, "dag": {"dag_id": dag_id, "tasks": tasks}}
+        data = {"__version": 3, "dag": {"dag_id": dag_id, "tasks": tasks, "params": params}}
         self.insert(DagModel, dag_id=dag_id, is_stale=is_stale, is_paused=False, bundle_name="tests")
         self.insert(DagVersion, id=version, dag_id=dag_id, version_number=1)
         self.insert(
@@ -328,8 +342,10 @@ def client(guard: Any, services: Services, clock: FakeClock) -> Callable[..., Te
     from airflow_provider_bedrock_rft.plugin.metadata import AirflowMetadata
     from airflow_provider_bedrock_rft.plugin.pages import Pages
     from airflow_provider_bedrock_rft.plugin.remote import Remote
+    from airflow_provider_bedrock_rft.plugin.views.pulse import Price
 
-    app = build_app(Pages(AirflowMetadata(), Remote(Cache(clock), Cache(clock), services.connect), clock))
+    price = lambda: Price(per_hour=60.0, currency="EUR")  # noqa: E731
+    app = build_app(Pages(AirflowMetadata(), Remote(Cache(clock), Cache(clock), services.connect), clock, price))
 
     def browser(username: str = "", role: str | None = "viewer") -> TestClient:
         headers = {}

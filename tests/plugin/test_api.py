@@ -33,6 +33,9 @@ ATTACK = "<script>document.title='owned'</script>"
 ROUTES = [
     "/api/pipelines",
     "/api/dags/tutor/runs",
+    "/api/dags/tutor/pulse",
+    "/api/dags/tutor/answers?run_id=first&task_id=evaluate_tuned",
+    "/api/dags/tutor/evaluators?run_id=first",
     "/api/dags/tutor/run?run_id=first",
     "/api/dags/tutor/curve?run_id=first&task_id=train",
     "/api/dags/tutor/comparison?run_id=first",
@@ -179,6 +182,9 @@ def test_nothing_can_be_written(client: Browser, method: str) -> None:
         "/api/dags/tutor/curve?run_id=first&task_id=train&points=1",
         "/api/dags/tutor/samples?run_id=first&outcome=draws",
         "/api/dags/tutor/samples?run_id=first&limit=many",
+        "/api/dags/tutor/answers?run_id=first",
+        "/api/dags/tutor/answers?run_id=first&task_id=evaluate_tuned&order=random",
+        "/api/dags/tutor/curve?run_id=first&task_id=train&first=-1&last=9",
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused(client: Browser, route: str) -> None:

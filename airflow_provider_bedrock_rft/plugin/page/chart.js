@@ -178,7 +178,7 @@ export function Sparkline({ points, label, width = 132, height = 30 }) {
   const values = known.map(([, value]) => value);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const span = Math.max(high - low, 0.05 * Math.abs(high)) || 1; // noise is not drawn like a landslide
-  const x = (at) => 4 + (at / Math.max(1, points.length - 1)) * (width - 8);
+  const x = (at) => (points.length > 1 ? 4 + (at / (points.length - 1)) * (width - 8) : width - 4);
   const y = (value) => height - 5 - ((value - (low + high) / 2) / span + 0.5) * (height - 10);
   const [lastAt, lastValue] = known[known.length - 1];
   const line = h(

@@ -4,6 +4,7 @@ import {
   useState, useView,
 } from "./core.js";
 import { Questions } from "./answer.js";
+import { Answer } from "./samples.js";
 import { ticks } from "./chart.js";
 
 const LIMIT = 10;
@@ -180,14 +181,7 @@ const Answers = ({ name, answers, words, kind }) =>
     null,
     h("h3", null, name),
     answers.length ? null : h("p", { className: "rft-muted" }, "No completion."),
-    answers.map((answer, at) =>
-      h(
-        "div",
-        { key: at },
-        h("pre", null, at === 0 ? words.map(([text, isShared], place) => (isShared ? text : h(kind, { key: place }, text))) : answer.text),
-        h("p", { className: "rft-muted rft-number" }, `score ${number(answer.score)} · ${answer.tokens} tokens · ${number(answer.latency_ms)} ms`, answer.finish_reason === "length" ? " · cut off" : "", answer.error ? ` · ${answer.error}` : "", Object.entries(answer.metrics).map(([metric, value]) => ` · ${metric} ${number(value)}`)),
-      ),
-    ),
+    answers.map((answer, at) => h(Answer, { key: at, answer, text: at === 0 ? words.map(([text, isShared], place) => (isShared ? text : h(kind, { key: place }, text))) : answer.text })),
   );
 
 /** Both texts as [piece, is shared] by their longest common sequence of words; long texts are shown as they are. */

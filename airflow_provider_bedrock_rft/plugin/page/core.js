@@ -108,7 +108,7 @@ const WAITING = new Set(["awaiting_input", "queued", "scheduled", "up_for_retry"
 export const tone = (word) =>
   GOOD.has(word) ? "good" : BAD.has(word) ? "bad" : LIVE.has(word) ? "live" : WAITING.has(word) ? "wait" : "plain";
 
-export const Badge = ({ word, title }) => h("span", { className: `rft-badge rft-${tone(word)}`, title }, word || "none");
+export const Badge = ({ word, title, kind = word }) => h("span", { className: `rft-badge rft-${tone(kind)}`, title }, (word || "none").replaceAll("_", " "));
 
 export function Notes({ notes = [], error = "" }) {
   const all = error ? [{ severity: "error", text: error, action: "" }, ...notes] : notes;

@@ -73,26 +73,63 @@ function Pipelines({ view, isFiltered }) {
       h(
         "thead",
         null,
-        h("tr", null, ["Pipeline", "Last run", "Decision", "Score by run", "Champion", "Last runs"].map((name) => h("th", { key: name, scope: "col" }, name))),
+        h("tr", null, ["Pipeline", "Last runs", "Decision", "Training reward", "Score by run", "Champion", "Cost so far"].map((name) => h("th", { key: name, scope: "col" }, name))),
       ),
       h("tbody", null, view.items.map((one) => h(PipelineRow, { key: one.dag_id, one }))),
     ),
   );
 }
 
+const usePulse = (dagId) => useView(`${dagPath(dagId)}/pulse`, (found) => (found.is_running ? 5 : 60));
+
 function PipelineRow({ one }) {
+  const { view: pulse, error } = usePulse(one.dag_id);
   const last = one.runs[0];
   const judged = one.runs.find(({ verdict }) => verdict);
   return h(
     "tr",
     null,
     h("th", { scope: "row" }, h(HostLink, { to: toPipeline(one.dag_id) }, one.dag_id), one.is_paused ? h("span", { className: "rft-muted" }, " (paused)") : null),
-    h("td", null, last ? [h(HostLink, { key: "run", to: toRun(one.dag_id, last.run_id) }, h(Time, { at: last.run_after })), " ", h(Badge, { key: "state", word: last.state })] : "never ran"),
+    h("td", null, last ? [h(HostLink, { key: "run", to: toRun(one.dag_id, last.run_id) }, h(Time, { at: last.run_after })), " ", h(Badge, { key: "state", word: last.state }), h("div", { key: "dots" }, h(RunDots, { dagId: one.dag_id, runs: one.runs.slice(0, 12) }))] : "never ran"),
     h("td", null, judged ? h(Decision, { dagId: one.dag_id, run: judged }) : "–"),
+    h("td", null, h(Training, { dagId: one.dag_id, pulse, error })),
     h("td", null, h(Sparkline, { points: [...one.runs].reverse().map(({ score }) => score), label: "Candidates' mean scores" })),
     h("td", { className: "rft-model" }, one.champion ? h(ChampionName, { champion: one.champion }) : "nobody yet"),
-    h("td", null, h(RunDots, { dagId: one.dag_id, runs: one.runs.slice(0, 10) })),
+    h("td", null, pulse ? h(Cost, { cost: pulse.cost }) : "–"),
   );
+}
+
+/** The newest job: its reward, how far it is, and what is wrong with it. */
+function Training({ dagId, pulse, error }) {
+  if (!pulse) return h("span", { className: "rft-muted", title: error }, error ? "not to be had" : "…");
+  if (pulse.notes.length) return h("span", { className: "rft-muted", title: pulse.notes.map(({ text }) => text).join(" ") }, "not to be had");
+  if (!pulse.job_id) return "–";
+  const points = pulse.reward?.points.map(([, value]) => value) ?? [];
+  const left = pulse.seconds_left === null ? "" : `, ${duration(pulse.seconds_left)} left`;
+  return h(
+    "div",
+    null,
+    points.length ? h(Sparkline, { points, label: "Training reward of the newest job", width: 112 }) : null,
+    pulse.is_running ? h("div", { className: "rft-muted rft-number" }, `step ${pulse.last_step} of ${pulse.total_steps || "?"}${left}`) : null,
+    h(Alarms, { dagId, pulse }),
+  );
+}
+
+const Alarms = ({ dagId, pulse }) =>
+  pulse.alarms.length
+    ? h(
+        "div",
+        { className: "rft-alarms" },
+        pulse.alarms.map((one) => h(HostLink, { key: one.title, to: toRun(dagId, pulse.run_id), title: `Step ${one.step}: ${one.text} ${one.action}` }, h(Badge, { word: one.title.replaceAll("-", " "), kind: one.kind }))),
+      )
+    : null;
+
+function Cost({ cost }) {
+  if (!cost.n_jobs && !cost.n_unknown) return "–";
+  const jobs = `${cost.n_jobs} ${cost.n_jobs === 1 ? "job" : "jobs"}${cost.n_unknown ? `, and ${cost.n_unknown} of unknown duration` : ""}`;
+  const time = duration(cost.seconds);
+  const money = cost.amount === null ? "" : `${cost.amount.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} ${cost.currency}`;
+  return h("span", { title: jobs, className: "rft-number" }, money || time, h("br"), h("span", { className: "rft-muted" }, money ? `${time}, ${jobs}` : jobs));
 }
 
 const Decision = ({ dagId, run }) =>
@@ -128,12 +165,21 @@ export function Pipeline({ dagId }) {
       "div",
       { className: "rft-cards" },
       h("section", { className: "rft-card" }, h("h2", null, "Champion"), view.champion ? h(ChampionName, { champion: view.champion }) : h("p", null, "No model has been promoted yet."), view.champion?.reason ? h("p", { className: "rft-muted" }, view.champion.reason) : null),
-      h("section", { className: "rft-card" }, h("h2", null, "Candidates' scores"), h(Sparkline, { points: [...view.runs].reverse().map(({ score }) => score), label: "Candidates' mean scores, run by run", width: 260, height: 60 })),
+      h(PulseCards, { dagId }),
+      h("section", { className: "rft-card" }, h("h2", null, "Candidates' scores"), h(Sparkline, { points: [...view.runs].reverse().map(({ score }) => score), label: "Candidates' mean scores, run by run", width: 190, height: 60 })),
     ),
     h("h2", null, "Runs"),
     view.n_runs ? h(Runs, { dagId, runs: view.runs }) : h(Empty, null, "This pipeline has never run. Trigger it, and its runs appear here."),
     h(Pager, { page: { offset, limit: LIMIT, total: view.n_runs }, onMove: setOffset }),
   );
+}
+
+function PulseCards({ dagId }) {
+  const { view: pulse, error } = usePulse(dagId);
+  return [
+    h("section", { key: "training", className: "rft-card" }, h("h2", null, "Newest job"), h(Training, { dagId, pulse, error }), pulse?.run_id ? h("p", { className: "rft-muted" }, "in run ", h(HostLink, { to: toRun(dagId, pulse.run_id) }, pulse.run_id)) : null),
+    h("section", { key: "cost", className: "rft-card" }, h("h2", null, "Training cost so far"), pulse ? h(Cost, { cost: pulse.cost }) : "–"),
+  ];
 }
 
 const Runs = ({ dagId, runs }) =>

@@ -4,20 +4,28 @@ import {
   Badge, again, Empty, Facts, HostLink, Notes, Time, Waiting, dagPath, duration, h, query, toTask, useEffect, useMemo, useState,
   useView,
 } from "./core.js";
+import { Checkpoints } from "./checkpoints.js";
+import { Readiness } from "./readiness.js";
+import { Answered } from "./samples.js";
 
+const THINNED = 300;
 const BESIDE = ["entropy", "gradient_norm", "response_length"];
-const IN_REWARD = ["reward", "reward_trend", "reward_min", "reward_max", "held_out_reward"];
+const IN_REWARD = ["reward", "reward_trend", "reward_min", "reward_max", "reward_low", "reward_high", "held_out_reward"];
 
 export function RunPage({ dagId, runId, view, error, taskId }) {
   const jobs = view.jobs.filter((job) => !taskId || job.task_id === taskId);
+  const evaluations = view.evaluations.filter((one) => !taskId || one.task_id === taskId);
+  const isReadiness = !taskId || view.stages.find((one) => one.task_id === taskId)?.stage === "readiness";
   return h(
     "div",
     null,
     h(Notes, { notes: view.notes, error }),
     h(Stages, { dagId, runId, stages: view.stages, taskId }),
+    view.readiness && isReadiness ? h(Readiness, { one: view.readiness }) : null,
     jobs.length
       ? jobs.map((job) => h(JobPanel, { key: job.job_id, dagId, runId, job }))
       : !taskId && h(Empty, null, view.is_live ? "No job has been created yet. Its curve appears here as soon as it trains." : "This run has created no job."),
+    evaluations.length ? h(Answered, { key: taskId ?? "", dagId, runId, evaluations, taskId }) : null,
   );
 }
 
@@ -74,8 +82,8 @@ function JobPanel({ dagId, runId, job }) {
     h(Notes, { notes: view.notes, error }),
     h(Progress, { view }),
     view.findings.map((one) => h(Alarm, { key: one.title, one })),
-    h(Curves, { view }),
-    h(Checkpoints, { view }),
+    h(Curves, { path, view }),
+    h(Checkpoints, { dagId, runId, view }),
   );
 }
 
@@ -105,10 +113,13 @@ const Alarm = ({ one }) =>
     h("span", { className: "rft-muted" }, ` ${one.action}`),
   );
 
-function Curves({ view }) {
+function Curves({ path, view: whole }) {
   const [cursor, setCursor] = useState(null);
   const [zoom, setZoom] = useState(null);
   const [isOpen, setOpen] = useState(false);
+  // a zoomed stretch is asked for anew: the whole was thinned to what a screen can show
+  const part = useView(zoom && whole.last_step > THINNED ? `${path}&${query({ first: zoom[0], last: zoom[1] })}` : "");
+  const view = part.view?.series ? part.view : whole;
   const found = useMemo(() => Object.fromEntries(view.series.map((one) => [one.name, one])), [view.series]);
   if (!found.reward && !view.series.length)
     return h(Empty, null, view.is_running ? "The job has reported no step yet." : "The job has reported no metrics.");
@@ -116,7 +127,9 @@ function Curves({ view }) {
   const domain = zoom ?? [1, Math.max(2, view.last_step, ahead)];
   const marks = [...view.checkpoints, ...view.findings];
   const shared = { domain, cursor, onCursor: setCursor, onZoom: setZoom };
-  const { reward_min: low, reward_max: high } = found;
+  const low = found.reward_min ?? found.reward_low;
+  const high = found.reward_max ?? found.reward_high;
+  const title = found.reward_min ? "Reward, with the lowest and highest of each step" : low ? "Reward, with the spread of neighbouring steps" : "Reward";
   const others = view.series.filter(({ name }) => !IN_REWARD.includes(name));
   const beside = others.filter(({ name }) => BESIDE.includes(name));
   const more = others.filter(({ name }) => !BESIDE.includes(name));
@@ -126,7 +139,7 @@ function Curves({ view }) {
     { className: "rft-curves" },
     zoom ? h("button", { type: "button", onClick: () => setZoom(null) }, `Steps ${zoom[0]}–${zoom[1]}: show all`) : null,
     h(LineChart, {
-      title: low && high ? "Reward, with the lowest and highest of each step" : "Reward",
+      title,
       series: [found.reward, found.reward_trend, found.held_out_reward].filter(Boolean),
       band: low && high ? { low, high } : null,
       marks,
@@ -136,32 +149,5 @@ function Curves({ view }) {
     h("div", { className: "rft-small-charts" }, beside.map(small)),
     more.length ? h("button", { type: "button", "aria-expanded": isOpen, onClick: () => setOpen(!isOpen) }, isOpen ? "Fewer metrics" : `${more.length} more metrics`) : null,
     isOpen ? h("div", { className: "rft-small-charts" }, more.map(small)) : null,
-  );
-}
-
-function Checkpoints({ view }) {
-  if (!view.checkpoints.length) return null;
-  const reward = view.series.find(({ name }) => name === "reward")?.points ?? [];
-  const near = (step) => reward.filter(([at]) => at <= step).slice(-1)[0]?.[1];
-  return h(
-    "section",
-    null,
-    h("h3", null, "Checkpoints"),
-    h(
-      "div",
-      { className: "rft-scroll" },
-      h(
-        "table",
-        null,
-        h("thead", null, h("tr", null, ["Step", "Made", "Training reward", "Model id"].map((name) => h("th", { key: name, scope: "col" }, name)))),
-        h(
-          "tbody",
-          null,
-          view.checkpoints.map((one) =>
-            h("tr", { key: one.title }, h("th", { scope: "row" }, one.step), h("td", null, h(Time, { at: one.at })), h("td", { className: "rft-number" }, near(one.step)?.toFixed(3) ?? "–"), h("td", null, h("code", null, one.text))),
-          ),
-        ),
-      ),
-    ),
   );
 }

@@ -61,6 +61,7 @@ const CSS = `
 .rft-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
 .rft-card { border: 1px solid var(--rft-border); border-radius: 8px; padding: 12px 16px; min-width: 0; }
 .rft-card h2 { margin-top: 0; font-size: 14px; color: var(--rft-muted); }
+.rft-page td > code { display: inline-block; min-width: 160px; }
 .rft-model { max-width: 300px; overflow-wrap: anywhere; }
 .rft-sparkline { display: inline-flex; align-items: center; gap: 8px; }
 .rft-dots { display: inline-flex; gap: 3px; padding-top: 2px; }
@@ -124,6 +125,9 @@ polyline.rft-line-1 { stroke: var(--rft-wait); stroke-width: 2.4; } polyline.rft
 .rft-steps h3 { margin: 0 0 6px; } .rft-steps dl { margin: 0; } .rft-steps dl div { display: grid; grid-template-columns: 110px 1fr; gap: 8px; }
 .rft-steps dt { color: var(--rft-muted); font-size: 12px; overflow-wrap: anywhere; } .rft-steps dd { margin: 0; min-width: 0; }
 .rft-stages .rft-badge { justify-self: start; }
+.rft-alarms { display: flex; flex-wrap: wrap; gap: 4px; margin-top: 4px; }
+.rft-bin { fill: var(--rft-accent); opacity: .75; } .rft-page .rft-histogram svg { width: 100%; max-width: 420px; height: auto; cursor: default; }
+.rft-answer { display: flex; flex-wrap: wrap; gap: 0 14px; margin: 0 0 8px; font-variant-numeric: tabular-nums; }
 .rft-drag { fill: var(--rft-accent); opacity: .15; }
 @media (max-width: 720px) {
   .rft-stages li { grid-template-columns: 1fr auto auto; } .rft-track, .rft-gist { grid-column: 1 / -1; }

@@ -159,7 +159,7 @@ class Samples:
         candidate: Sequence[ScoredCompletion],
         records: Mapping[str, Record],
     ) -> None:
-        self._sides = _by_sample(baseline), _by_sample(candidate)
+        self._sides = by_sample(baseline), by_sample(candidate)
         self._records = records
         names = dict.fromkeys([*self._sides[0], *self._sides[1]])
         self._differences = {name: self._difference(name) for name in names}
@@ -175,7 +175,7 @@ class Samples:
         return tuple(self._view(name) for name in wanted[offset : offset + limit]), len(wanted)
 
     def _difference(self, name: str) -> float | None:
-        left, right = (_mean(side.get(name, ())) for side in self._sides)
+        left, right = (mean_score(side.get(name, ())) for side in self._sides)
         return None if left is None or right is None else right - left
 
     def _is_of(self, outcome: str, name: str) -> bool:
@@ -200,11 +200,11 @@ class Samples:
         return SampleView(
             sample_id=name,
             difference=self._differences[name],
-            prompt=_short(record.prompt) if record else "",
-            reference=_short(str(record.reference)) if record and record.reference is not None else "",
+            prompt=shortened(record.prompt) if record else "",
+            reference=shortened(str(record.reference)) if record and record.reference is not None else "",
             slices=(right or left)[0].slice,
-            baseline=[_answer(one) for one in left],
-            candidate=[_answer(one) for one in right],
+            baseline=[answer_view(one) for one in left],
+            candidate=[answer_view(one) for one in right],
         )
 
 
@@ -220,29 +220,33 @@ def _loaded(cls: type[T], kind: str, outputs: Sequence[Output], notes: list[Note
     return found
 
 
-def _by_sample(completions: Sequence[ScoredCompletion]) -> Mapping[str, Sequence[ScoredCompletion]]:
+def by_sample(completions: Sequence[ScoredCompletion]) -> Mapping[str, Sequence[ScoredCompletion]]:
+    """The completions of each sample, in order of first appearance."""
     found: dict[str, list[ScoredCompletion]] = {}
     for one in completions:
         found.setdefault(one.sample_id, []).append(one)
     return found
 
 
-def _mean(completions: Sequence[ScoredCompletion]) -> float | None:
+def mean_score(completions: Sequence[ScoredCompletion]) -> float | None:
+    """The mean of a sample's scores, ``None`` where none was graded."""
     scores = [one.score for one in completions if one.score is not None]
     return sum(scores) / len(scores) if scores else None
 
 
-def _answer(one: ScoredCompletion) -> AnswerView:
+def answer_view(one: ScoredCompletion) -> AnswerView:
+    """A completion as the page shows it."""
     return AnswerView(
         score=one.score,
-        text=_short(one.completion),
+        text=shortened(one.completion),
         tokens=one.completion_tokens,
         latency_ms=one.latency_ms,
         finish_reason=one.finish_reason,
-        error=_short(one.error),
+        error=shortened(one.error),
         metrics=one.metrics,
     )
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """The text as far as it is sent to the browser."""
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} … ({len(text) - MAX_TEXT:,} characters more)"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -98,9 +98,16 @@ class CurveView:
 
 
 def curve_view(
-    job: Job, curve: Curve, checkpoints: Sequence[Checkpoint], *, now: float, max_points: int = 600
+    job: Job,
+    curve: Curve,
+    checkpoints: Sequence[Checkpoint],
+    *,
+    now: float,
+    max_points: int = 600,
+    steps: tuple[int, int] | None = None,
 ) -> CurveView:
-    """The view of a job, with at most about ``max_points`` points per metric."""
+    """The view of a job, with at most about ``max_points`` points per metric, between two ``steps``."""
+    first, last = steps or (0, curve.last_step)
     is_running, notes = _running(job)
     seen = Observation(curve=curve, now=now if is_running else 0.0)
     return CurveView(
@@ -115,7 +122,7 @@ def curve_view(
         started_at=job.created_at,
         ended_at=job.finished_at,
         hyperparameters={name: str(value) for name, value in job.hyperparameters.items()},
-        series=(*_trend(curve, max_points), *(_series(curve, name, max_points) for name in _metrics(curve))),
+        series=tuple(_drawn(one, first, last, max_points) for one in _all_series(curve)),
         checkpoints=tuple(_checkpoint(one) for one in sorted(checkpoints, key=lambda one: one.step)),
         findings=tuple(
             Mark(step=one.step, kind=one.severity.value, title=one.code.value, text=one.message, action=one.action)
@@ -158,28 +165,41 @@ def _metrics(curve: Curve) -> list[str]:
     return [*known, *sorted(found - LABELS.keys())][:MAX_METRICS]
 
 
-def _series(curve: Curve, name: str, max_points: int) -> Series:
-    points = tuple(
-        (point.step, value)
-        for point in curve.points
-        if (value := point.values.get(name)) is not None and abs(value) < float("inf")
-    )
-    return Series(name=name, label=LABELS.get(name, name), points=thinned(points, max_points), n_steps=len(points))
+def _all_series(curve: Curve) -> Iterator[Series]:
+    yield from _trend(curve)
+    for name in _metrics(curve):
+        points = tuple(
+            (point.step, value)
+            for point in curve.points
+            if (value := point.values.get(name)) is not None and abs(value) < float("inf")
+        )
+        yield Series(name=name, label=LABELS.get(name, name), points=points, n_steps=len(points))
 
 
-def _trend(curve: Curve, max_points: int) -> tuple[Series, ...]:
-    """The mean reward of neighbouring steps: single steps are noisy, for a step sees few prompts."""
+def _drawn(series: Series, first: int, last: int, max_points: int) -> Series:
+    inside = [(step, value) for step, value in series.points if first <= step <= last and abs(value) < float("inf")]
+    return replace(series, points=thinned(inside, max_points) if inside else ())
+
+
+def _trend(curve: Curve) -> Iterator[Series]:
+    """The mean reward of neighbouring steps, for single steps are noisy: a step sees few prompts; and their spread."""
     rewards = curve.series("reward")
     window = max(5, len(rewards) // 15)
     means = smoothed(rewards, window)
     if len(means) < window:
-        return ()
-    points = tuple(zip(curve.steps_of("reward")[window - 1 :], means, strict=True))
-    return (
-        Series(
-            name="reward_trend", label=f"Mean of {window} steps", points=thinned(points, max_points), n_steps=len(means)
-        ),
-    )
+        return
+    steps = curve.steps_of("reward")[window - 1 :]
+    squares = smoothed(tuple(reward * reward for reward in rewards), window)
+    spreads = [max(0.0, square - mean * mean) ** 0.5 for square, mean in zip(squares, means, strict=True)]
+    label = f"Mean of {window} steps"
+    drawn = {
+        "reward_trend": (label, means),
+        "reward_low": (f"{label} less their spread", [mean - wide for mean, wide in zip(means, spreads, strict=True)]),
+        "reward_high": (f"{label} and their spread", [mean + wide for mean, wide in zip(means, spreads, strict=True)]),
+    }
+    for name, (told, values) in drawn.items():
+        points = tuple(zip(steps, values, strict=True))
+        yield Series(name=name, label=told, points=points, n_steps=len(points))
 
 
 def _checkpoint(one: Checkpoint) -> Mark:

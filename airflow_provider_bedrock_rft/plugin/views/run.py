@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.plugin.facts import STAGES, Note, Run, stage_of
+from airflow_provider_bedrock_rft.core.codec import load
+from airflow_provider_bedrock_rft.core.errors import InvalidPayload
+from airflow_provider_bedrock_rft.core.evaluation.readiness import Readiness
+from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
+from airflow_provider_bedrock_rft.plugin.facts import CREATE_JOB, STAGES, Note, Run, stage_of
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.plugin.facts import Output, TaskRun
@@ -52,13 +57,25 @@ class JobRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRef:
+    """An evaluation that a task of the run has made."""
+
+    task_id: str
+    map_index: int
+    model: str
+    n_samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """A run."""
+    """A run; ``readiness`` is ``None`` where nobody asked whether training can work."""
 
     run: Run
     is_live: bool
     stages: Sequence[StageView]
     jobs: Sequence[JobRef]
+    evaluations: Sequence[EvaluationRef]
+    readiness: Readiness | None
     verdict: str
     summary: str
     has_comparison: bool
@@ -79,6 +96,8 @@ def run_view(run: Run, task_runs: Sequence[TaskRun], outputs: Sequence[Output]) 
         is_live=run.is_live,
         stages=stages,
         jobs=jobs_in(outputs, task_runs),
+        evaluations=[ref for _, ref in evaluations_in(outputs)],
+        readiness=_readiness(outputs),
         verdict=str(gate.get("verdict", "")),
         summary=str(gate.get("summary", "")),
         has_comparison=bool(gate) or n_evaluations > 1,
@@ -88,7 +107,7 @@ def run_view(run: Run, task_runs: Sequence[TaskRun], outputs: Sequence[Output]) 
 
 def jobs_in(outputs: Sequence[Output], task_runs: Sequence[TaskRun]) -> tuple[JobRef, ...]:
     """The jobs of a run, each named once: by the task that made it where that is known."""
-    makers = {(one.task_id, one.map_index) for one in task_runs if one.operator == "BedrockRftCreateJobOperator"}
+    makers = {(one.task_id, one.map_index) for one in task_runs if one.operator == CREATE_JOB}
     found: dict[str, JobRef] = {}
     for output in sorted(outputs, key=lambda one: (one.task_id, one.map_index) not in makers):
         job_id = _job_id(output, is_maker=(output.task_id, output.map_index) in makers)
@@ -96,6 +115,28 @@ def jobs_in(outputs: Sequence[Output], task_runs: Sequence[TaskRun]) -> tuple[Jo
             ref = JobRef(task_id=output.task_id, map_index=output.map_index, job_id=job_id)
             found.setdefault(job_id, ref)
     return tuple(found.values())
+
+
+def evaluations_in(outputs: Sequence[Output]) -> list[tuple[EvaluationRun, EvaluationRef]]:
+    """The evaluations of a run that can be read, in the order in which they were made."""
+    found = []
+    for output in sorted(outputs, key=lambda one: one.at):
+        if output.kind == "rft.evaluation":
+            with suppress(InvalidPayload):
+                run = load(EvaluationRun, output.value)
+                ref = EvaluationRef(
+                    task_id=output.task_id, map_index=output.map_index, model=run.model, n_samples=run.n_samples
+                )
+                found.append((run, ref))
+    return found
+
+
+def _readiness(outputs: Sequence[Output]) -> Readiness | None:
+    for output in outputs:
+        if output.kind == "rft.readiness":
+            with suppress(InvalidPayload):
+                return load(Readiness, output.value)
+    return None
 
 
 def fields_of(output: Output) -> Mapping[str, object]:
@@ -160,6 +201,7 @@ _GISTS = {
     "rft.split": "{n_records}",
     "rft.dataset": "{n_records} records as {file_id}",
     "rft.grader": "{function_name}, version {function_version}",
+    "rft.readiness": "{verdict}: {reason}",
     "rft.job": "{tuned_model}",
     "rft.submission": "{job_id}, attempt {attempt}",
     "rft.checkpoint": "step {step}: {model}",

@@ -20,6 +20,8 @@ import msgspec
 
 from airflow_provider_bedrock_rft.emulator.faults import parse_rule
 from airflow_provider_bedrock_rft.emulator.settings import Settings
+from airflow_provider_bedrock_rft.emulator.upstream import KEY_VARIABLE, UpstreamSettings, parse_upstream
+from airflow_provider_bedrock_rft.emulator.upstream import warning as privacy_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +37,7 @@ class _Configuration(msgspec.Struct, forbid_unknown_fields=True):
     training: dict[str, object] = {}
     faults: list[dict[str, object]] = []
     accounts: dict[str, tuple[str, str]] = {}
+    function_settle_seconds: float = 0.0
 
 
 class CannotStart(Exception):
@@ -76,7 +79,23 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--data-dir", type=Path, default=_DEFAULT_FOLDER, help="where all state is kept")
     parser.add_argument("--seed", type=int, default=42, help="seed of jobs and answers that are given none")
     parser.add_argument("--speed", type=float, default=1.0, help="emulated seconds per real second")
-    parser.add_argument("--config", type=Path, help="JSON file with further settings: training, faults, accounts")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="JSON file with further settings: training, faults, accounts, function_settle_seconds",
+    )
+    parser.add_argument(
+        "--upstream",
+        metavar="URL",
+        help=f"an OpenAI-compatible server that answers for base models and judges; its key is read from {KEY_VARIABLE}",
+    )
+    parser.add_argument(
+        "--upstream-model",
+        metavar="MODEL=MODEL_THERE",
+        action="append",
+        default=[],
+        help="forward this model only, under that name (may be repeated)",
+    )
     parser.add_argument(
         "--self-test", action="store_true", help="examine the native planes by botocore's models, and end"
     )
@@ -89,8 +108,22 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
         data_dir=options.data_dir.resolve(),
         seed=options.seed,
         speed=options.speed,
+        upstream=_upstream(options.upstream, options.upstream_model),
     )
     return settings if options.config is None else _configured(settings, options.config)
+
+
+def _upstream(url: str | None, models: list[str]) -> UpstreamSettings | None:
+    if url is None:
+        if models:
+            raise CannotStart("--upstream-model needs --upstream: the address of the server that has the model.")
+        return None
+    try:
+        upstream = parse_upstream(url, models, os.environ.get(KEY_VARIABLE, ""))
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+    sys.stderr.write(privacy_warning(upstream))
+    return upstream
 
 
 def _configured(settings: Settings, path: Path) -> Settings:
@@ -101,7 +134,13 @@ def _configured(settings: Settings, path: Path) -> Settings:
         training = settings.training.changed(given.training)
     except (OSError, ValueError) as error:
         raise CannotStart(f"The configuration {path} cannot be used: {error}") from error
-    return replace(settings, training=training, faults=tuple(given.faults), accounts=given.accounts)
+    return replace(
+        settings,
+        training=training,
+        faults=tuple(given.faults),
+        accounts=given.accounts,
+        function_settle_seconds=given.function_settle_seconds,
+    )
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from airflow_provider_bedrock_rft.emulator.upstream import UpstreamSettings
+
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
 _COUNTS = (
     "slots",
@@ -75,7 +77,10 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """One emulator process. ``accounts`` maps further accounts to their root keys (access key id, secret)."""
+    """One emulator process. ``accounts`` maps further accounts to their root keys (access key id, secret).
+
+    A function that is created or updated takes ``function_settle_seconds`` of emulated time until it can be used.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -86,4 +91,6 @@ class Settings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     faults: tuple[dict[str, object], ...] = ()
     accounts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    function_settle_seconds: float = 0.0
+    upstream: UpstreamSettings | None = None
     worker_command: tuple[str, ...] = ()

@@ -11,16 +11,19 @@ import os
 import sys
 import types
 import uuid
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import moto.core.utils
 from moto.moto_api._internal import mock_random
 
-Deliver = Callable[[str, str, str, bytes], None]
-"""Hands an event to a function: its ARN, account and region, and the payload."""
+from airflow_provider_bedrock_rft.emulator.aws import deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_bedrock_rft.emulator.aws.deliveries import Deliver
 
 
 class Sources:
@@ -77,6 +80,7 @@ class Sources:
                 sources.deliver(function.function_arn, function.account_id, function.region, body.encode())
             return b""
 
+        deliveries.bind(lambda: sources.deliver)
         sys.modules["moto.awslambda.models"].LambdaFunction.invoke = invoke
         sys.modules["moto.sns.models"].requests = types.SimpleNamespace(post=_refuse)  # type: ignore[attr-defined]
 

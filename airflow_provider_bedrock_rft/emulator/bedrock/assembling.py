@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_bedrock_rft.emulator.bedrock.batch import BatchJobs, BatchParts, batch_shelf
+from airflow_provider_bedrock_rft.emulator.bedrock.batch import BatchJobs, batch_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.book import JobBook
 from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
 from airflow_provider_bedrock_rft.emulator.bedrock.converse import Conversations
 from airflow_provider_bedrock_rft.emulator.bedrock.custom_models import CustomModels, ModelNames, model_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.deployments import Deployments, deployment_shelf
-from airflow_provider_bedrock_rft.emulator.bedrock.evaluation import (
-    EvaluationJobs,
-    EvaluationParts,
-    evaluation_shelf,
-)
+from airflow_provider_bedrock_rft.emulator.bedrock.errands import JobParts
+from airflow_provider_bedrock_rft.emulator.bedrock.evaluation import EvaluationJobs, evaluation_shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.events import StateChanges
 from airflow_provider_bedrock_rft.emulator.bedrock.foundation import FoundationModels
 from airflow_provider_bedrock_rft.emulator.bedrock.invocation_logs import InvocationLogs
@@ -124,12 +121,11 @@ def make_native(on: Foundations) -> Native:
     )
     completions = Completions(models, deployments, throughputs, on.answerer, on.clock, on.seed)
     logs = InvocationLogs(on.store, on.clock, on.aws)
-    batch = batch_shelf(on.store)
-    batches = BatchJobs(BatchParts(shelf=batch, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions))
-    evaluation = evaluation_shelf(on.store)
-    evaluations = EvaluationJobs(
-        EvaluationParts(shelf=evaluation, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions)
+    batch, evaluation = batch_shelf(on.store), evaluation_shelf(on.store)
+    parts = JobParts(
+        shelf=batch, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions, changes=changes
     )
+    batches, evaluations = BatchJobs(parts), EvaluationJobs(replace(parts, shelf=evaluation))
     rooms = (
         jobs,
         custom,

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.aws.refused import AccessRefused
 from airflow_provider_bedrock_rft.emulator.bedrock.batch_records import Counts, answer_lines
 from airflow_provider_bedrock_rft.emulator.bedrock.call import serves
-from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
-from airflow_provider_bedrock_rft.emulator.bedrock.errands import Errands
+from airflow_provider_bedrock_rft.emulator.bedrock.errands import Errands, JobParts
 from airflow_provider_bedrock_rft.emulator.bedrock.errors import BedrockError, conflict
 from airflow_provider_bedrock_rft.emulator.bedrock.inputs import SERVICE, S3Place, place_of
 from airflow_provider_bedrock_rft.emulator.bedrock.listing import Listing
 from airflow_provider_bedrock_rft.emulator.bedrock.projection import project
-from airflow_provider_bedrock_rft.emulator.bedrock.receipts import Receipts
 from airflow_provider_bedrock_rft.emulator.bedrock.shelf import Shelf, new_id
 from airflow_provider_bedrock_rft.emulator.bedrock.tags import tagged
-from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
 from airflow_provider_bedrock_rft.emulator.exchange import encode
-from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.aws.plane import AwsPlane
@@ -48,21 +43,10 @@ def batch_shelf(store: Store) -> Shelf:
     return Shelf(store, BATCH, "model invocation job", "jobArn", "jobName")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchParts:
-    """What batch jobs need."""
-
-    shelf: Shelf
-    clock: EmulatorClock
-    receipts: Receipts
-    aws: AwsMount
-    completions: Completions
-
-
 class BatchJobs:
     """Create, get, list and stop; a job that a kill interrupts is begun again."""
 
-    def __init__(self, parts: BatchParts) -> None:
+    def __init__(self, parts: JobParts) -> None:
         self._parts = parts
         self._shelf = parts.shelf
         self._errands = Errands()
@@ -92,6 +76,7 @@ class BatchJobs:
                 *tagged(call.owner, arn, call.params.get("tags")),
             )
             await self._shelf.store.commit(*changes, *self._parts.receipts.receipt(call, answer))
+        await self._parts.changes.tell_batch(call.owner, job)
         self._start(call.owner, job)
         return answer
 
@@ -166,6 +151,7 @@ class BatchJobs:
         job.update(members, lastModifiedTime=self._parts.clock.now())
         label = _ENDED if "endTime" in job else _OPEN
         await self._shelf.store.commit(self._shelf.update(owner, job, label=label))
+        await self._parts.changes.tell_batch(owner, job)
 
 
 def _files(plane: AwsPlane, job: Json, account: str, source: S3Place, target: S3Place) -> dict[str, bytes]:

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions
+from airflow_provider_bedrock_rft.emulator.bedrock.events import StateChanges
+from airflow_provider_bedrock_rft.emulator.bedrock.receipts import Receipts
+from airflow_provider_bedrock_rft.emulator.bedrock.shelf import Shelf
+from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobParts:
+    """What jobs over files in S3 need; ``shelf`` is where they stand."""
+
+    shelf: Shelf
+    clock: EmulatorClock
+    receipts: Receipts
+    aws: AwsMount
+    completions: Completions
+    changes: StateChanges
 
 
 class Errands:

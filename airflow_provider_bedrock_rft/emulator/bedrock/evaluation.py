@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.aws.refused import AccessRefused
 from airflow_provider_bedrock_rft.emulator.bedrock.call import serves
-from airflow_provider_bedrock_rft.emulator.bedrock.completion import Completions, Question
-from airflow_provider_bedrock_rft.emulator.bedrock.errands import Errands
+from airflow_provider_bedrock_rft.emulator.bedrock.completion import Question
+from airflow_provider_bedrock_rft.emulator.bedrock.errands import Errands, JobParts
 from airflow_provider_bedrock_rft.emulator.bedrock.errors import BedrockError, conflict
 from airflow_provider_bedrock_rft.emulator.bedrock.evaluation_records import RecordRefused, read_records
 from airflow_provider_bedrock_rft.emulator.bedrock.evaluation_request import (
@@ -25,12 +24,9 @@ from airflow_provider_bedrock_rft.emulator.bedrock.inputs import SERVICE, S3Plac
 from airflow_provider_bedrock_rft.emulator.bedrock.listing import Listing
 from airflow_provider_bedrock_rft.emulator.bedrock.plane import not_emulated
 from airflow_provider_bedrock_rft.emulator.bedrock.projection import project
-from airflow_provider_bedrock_rft.emulator.bedrock.receipts import Receipts
 from airflow_provider_bedrock_rft.emulator.bedrock.shelf import Shelf
 from airflow_provider_bedrock_rft.emulator.bedrock.tags import tagged
-from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
 from airflow_provider_bedrock_rft.emulator.exchange import encode
-from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,21 +55,10 @@ def evaluation_shelf(store: Store) -> Shelf:
     return Shelf(store, EVALUATION, "evaluation job", "jobArn", "jobName")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationParts:
-    """What evaluation jobs need."""
-
-    shelf: Shelf
-    clock: EmulatorClock
-    receipts: Receipts
-    aws: AwsMount
-    completions: Completions
-
-
 class EvaluationJobs:
     """Create, get, list, stop and delete; a job that a kill interrupts is begun again and writes the same files."""
 
-    def __init__(self, parts: EvaluationParts) -> None:
+    def __init__(self, parts: JobParts) -> None:
         self._parts = parts
         self._shelf = parts.shelf
         self._errands = Errands()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 _DETAIL_TYPE = "Model Customization Job State Change"
+_BATCH_DETAIL_TYPE = "Batch Inference Job State Change"
 _COPIED = ("jobName", "jobArn", "outputModelName", "outputModelArn", "roleArn", "baseModelArn", "trainingDataConfig")
 _TIMES = ("creationTime", "lastModifiedTime", "endTime")
 
@@ -24,14 +25,21 @@ class StateChanges:
         self._aws = aws
 
     async def tell(self, owner: str, job: Json) -> None:
-        """Put one event; a bus that cannot be reached loses it."""
+        """Put one event about a customization job; a bus that cannot be reached loses it."""
+        await self._put(owner, _DETAIL_TYPE, job, detail_of(job))
+
+    async def tell_batch(self, owner: str, job: Json) -> None:
+        """Put one event about a batch inference job."""
+        await self._put(owner, _BATCH_DETAIL_TYPE, job, batch_detail_of(job))
+
+    async def _put(self, owner: str, detail_type: str, job: Json, detail: Json) -> None:
         account, region = owner.split("/")
         entry = {
             "Source": "aws.bedrock",
-            "DetailType": _DETAIL_TYPE,
+            "DetailType": detail_type,
             "Resources": [job["jobArn"]],
             "Time": job["lastModifiedTime"],
-            "Detail": json.dumps(detail_of(job)),
+            "Detail": json.dumps(detail),
         }
         try:
             await (await self._aws.plane()).put_event(account, region, entry)
@@ -51,6 +59,21 @@ def detail_of(job: Json) -> Json:
         "hyperParameters": job.get("hyperParameters") or {},
         "validationDataConfig": {"s3Uri": validators[0]["s3Uri"]} if validators else {},
         "outputDataConfig": job["outputDataConfig"],
+    }
+
+
+def batch_detail_of(job: Json) -> Json:
+    """The detail of an event about a batch inference job."""
+    moment = datetime.fromtimestamp(job["submitTime"], tz=timezone.utc)
+    return {
+        "version": "0.0",
+        "accountId": job["jobArn"].split(":")[4],
+        "batchJobName": job["jobName"],
+        "batchJobArn": job["jobArn"],
+        "batchModelId": job["modelId"],
+        "status": job["status"],
+        "failureMessage": job.get("message") or "",
+        "creationTime": f"{moment:%b} {moment.day}, {moment:%Y, %I:%M:%S %p}",
     }
 
 

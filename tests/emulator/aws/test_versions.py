@@ -173,3 +173,20 @@ def test_versions_and_revisions_outlast_a_kill(own_plane: Served, zipped: Zip) -
     assert function.latest() == before
     assert function.update(3, Publish=True, RevisionId=before["RevisionId"])["Version"] == "3"
     assert function.versions() == ["2", "3"]
+
+
+def test_the_time_that_functions_take_is_a_setting_in_emulated_seconds(start_emulator: Any) -> None:
+    emulator = start_emulator(config={"function_settle_seconds": 3600})
+    api = emulator.aws("lambda")
+    role = f"arn:aws:iam::123456789012:role/{uuid.uuid4().hex}"
+    trust = {"Version": "2012-10-17", "Statement": []}
+    emulator.aws("iam").create_role(RoleName=role.rpartition("/")[2], AssumeRolePolicyDocument=json.dumps(trust))
+    emulator.create_function("slow", "def handler(event, context): return 1", role)
+    assert api.get_function_configuration(FunctionName="slow")["State"] == "Pending"
+    assert refused(lambda: api.publish_version(FunctionName="slow"))[0] == "ResourceConflictException"
+    emulator.control("POST", "clock", {"advance_seconds": 3601})
+    assert api.get_function_configuration(FunctionName="slow")["State"] == "Active"
+    emulator.redeploy("slow", "def handler(event, context): return 2")
+    assert api.get_function_configuration(FunctionName="slow")["LastUpdateStatus"] == "InProgress"
+    emulator.control("POST", "clock", {"advance_seconds": 3601})
+    assert api.publish_version(FunctionName="slow")["Version"] == "1"

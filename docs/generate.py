@@ -6,7 +6,6 @@ parsers and files; nothing is repeated by hand.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import io
@@ -17,9 +16,11 @@ from typing import TYPE_CHECKING
 
 import airflow_provider_bedrock_rft
 from airflow_provider_bedrock_rft import cli, grading
+from airflow_provider_bedrock_rft.cli.teaching import children
 from airflow_provider_bedrock_rft.emulator.__main__ import parse_arguments
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = "airflow_provider_bedrock_rft"
@@ -192,10 +193,8 @@ def _helps_of(group: str) -> Iterator[tuple[str, str]]:
 
 def _helps(parser: argparse.ArgumentParser, title: str) -> Iterator[tuple[str, str]]:
     yield title, parser.format_help()
-    for action in parser._actions:  # noqa: SLF001 -- argparse has no other door to its sub-commands
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            for name, child in action.choices.items():
-                yield from _helps(child, f"{title} {name}")
+    for name, child, _ in children(parser):
+        yield from _helps(child, f"{title} {name}")
 
 
 def _examples() -> Iterator[tuple[str, str]]:

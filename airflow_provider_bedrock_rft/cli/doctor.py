@@ -8,14 +8,17 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.cli.colour import painted
+
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from airflow_provider_bedrock_rft.cli.examination import Observation
+    from airflow_provider_bedrock_rft.cli.examination import Observation, Subject
     from airflow_provider_bedrock_rft.clients.session import Session
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "-"}
+COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "grey"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,16 +37,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Examine; the exit status is 1 when anything failed."""
-    from airflow_provider_bedrock_rft.cli.examination import FAILED, Subject, examine_access, examine_installation
+    from airflow_provider_bedrock_rft.cli.examination import FAILED, Subject, examine_installation
 
     subject = Subject(artifacts=args.artifacts, function=args.function, pipeline=args.pipeline, plane=args.plane)
     seen = list(examine_installation())
     if not args.offline:
         with redirect_stdout(sys.stderr):  # Airflow logs to standard output
-            seen += examine_access(lambda: _session(args), subject)
+            seen += _examine(args, subject)
     n_failed = sum(observation.state == FAILED for observation in seen)
     sys.stdout.write(_as_json(seen, n_failed) if args.format == "json" else _as_text(seen, n_failed))
     return 1 if n_failed else 0
+
+
+def _examine(args: argparse.Namespace, subject: Subject) -> Iterator[Observation]:
+    from airflow_provider_bedrock_rft.cli.examination import FAILED, examine_access
+    from airflow_provider_bedrock_rft.cli.quota_examination import examine_quotas
+
+    sessions: list[Session] = []
+
+    def open_once() -> Session:
+        sessions.append(_session(args))
+        return sessions[0]
+
+    has_credentials = True
+    for observation in examine_access(open_once, subject):
+        yield observation
+        has_credentials &= observation.step != "credentials" or observation.state != FAILED
+    if sessions and has_credentials:
+        yield from examine_quotas(sessions[0])
 
 
 def _session(args: argparse.Namespace) -> Session:
@@ -63,7 +84,8 @@ def _as_text(seen: Sequence[Observation], n_failed: int) -> str:
     width = max(len(observation.step) for observation in seen)
     lines = []
     for observation in seen:
-        lines.append(f"{MARKS[observation.state]} {observation.step:<{width}}  {observation.text}")
+        mark = painted(MARKS[observation.state], COLOURS[observation.state], sys.stdout)
+        lines.append(f"{mark} {observation.step:<{width}}  {observation.text}")
         if observation.action:
             lines.append(f"  {'':<{width}}  → {observation.action}")
     lines.append(f"{n_failed} of {len(seen)} failed." if n_failed else "Everything that was looked at is in order.")

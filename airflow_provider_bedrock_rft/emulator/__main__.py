@@ -20,6 +20,8 @@ import msgspec
 
 from airflow_provider_bedrock_rft.emulator.faults import parse_rule
 from airflow_provider_bedrock_rft.emulator.settings import Settings
+from airflow_provider_bedrock_rft.emulator.upstream import KEY_VARIABLE, UpstreamSettings, parse_upstream
+from airflow_provider_bedrock_rft.emulator.upstream import warning as privacy_warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +85,18 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
         help="JSON file with further settings: training, faults, accounts, function_settle_seconds",
     )
     parser.add_argument(
+        "--upstream",
+        metavar="URL",
+        help=f"an OpenAI-compatible server that answers for base models and judges; its key comes from {KEY_VARIABLE}",
+    )
+    parser.add_argument(
+        "--upstream-model",
+        metavar="MODEL=MODEL_THERE",
+        action="append",
+        default=[],
+        help="forward this model only, under that name (may be repeated)",
+    )
+    parser.add_argument(
         "--self-test", action="store_true", help="examine the native planes by botocore's models, and end"
     )
     options = parser.parse_args(arguments)
@@ -94,8 +108,22 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
         data_dir=options.data_dir.resolve(),
         seed=options.seed,
         speed=options.speed,
+        upstream=_upstream(options.upstream, options.upstream_model),
     )
     return settings if options.config is None else _configured(settings, options.config)
+
+
+def _upstream(url: str | None, models: list[str]) -> UpstreamSettings | None:
+    if url is None:
+        if models:
+            raise CannotStart("--upstream-model needs --upstream: the address of the server that has the model.")
+        return None
+    try:
+        upstream = parse_upstream(url, models, os.environ.get(KEY_VARIABLE, ""))
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+    sys.stderr.write(privacy_warning(upstream))
+    return upstream
 
 
 def _configured(settings: Settings, path: Path) -> Settings:

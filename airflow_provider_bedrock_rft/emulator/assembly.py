@@ -25,7 +25,7 @@ from airflow_provider_bedrock_rft.emulator.invoking import LambdaFunctions
 from airflow_provider_bedrock_rft.emulator.mantle.account import DataRetention, Projects
 from airflow_provider_bedrock_rft.emulator.mantle.chat import Chat
 from airflow_provider_bedrock_rft.emulator.mantle.files import Files
-from airflow_provider_bedrock_rft.emulator.mantle.inference import Inference
+from airflow_provider_bedrock_rft.emulator.mantle.inference import Answerer, Inference
 from airflow_provider_bedrock_rft.emulator.mantle.jobs import Jobs
 from airflow_provider_bedrock_rft.emulator.mantle.listener import PLANE, MantleListener
 from airflow_provider_bedrock_rft.emulator.mantle.models import Models
@@ -35,6 +35,7 @@ from airflow_provider_bedrock_rft.emulator.mounting import make_plane
 from airflow_provider_bedrock_rft.emulator.server import Door, Planes, Scope
 from airflow_provider_bedrock_rft.emulator.store import Store
 from airflow_provider_bedrock_rft.emulator.training.engine import Engine, TrainingEngine
+from airflow_provider_bedrock_rft.emulator.upstream import ForwardingAnswerer, Upstream
 
 if TYPE_CHECKING:
     import socket
@@ -88,6 +89,8 @@ class Emulator:
         self.clock = EmulatorClock(settings.speed, not_before=_read_time(self._clock_note))
         self._faults = Faults(self.clock, settings.seed, settings.faults, log_file=folder / "faults.jsonl")
         self.answerer = LocalAnswerer()
+        self._upstream = Upstream(settings.upstream) if settings.upstream else None
+        answering = ForwardingAnswerer(self.answerer, self._upstream) if self._upstream else self.answerer
         authenticator = Authenticator(KeyRing(settings.accounts), now=wall_time)
         self.aws = make_plane(
             folder,
@@ -110,7 +113,7 @@ class Emulator:
                 aws=self.aws,
                 book=book,
                 listener=listener,
-                answerer=self.answerer,
+                answerer=answering,
                 settings=lambda: control.training,
                 folder=folder,
                 seed=settings.seed,
@@ -118,7 +121,7 @@ class Emulator:
         )
         self.door = Door(
             planes=Planes(
-                mantle=self._mantle(settings, control, functions),
+                mantle=self._mantle(settings, control, functions, answering),
                 native=self.native.plane,
                 aws=self.aws,
                 control=control,
@@ -144,11 +147,13 @@ class Emulator:
             )
         )
 
-    def _mantle(self, settings: Settings, control: Control, functions: LambdaFunctions) -> MantlePlane:
+    def _mantle(
+        self, settings: Settings, control: Control, functions: LambdaFunctions, answerer: Answerer
+    ) -> MantlePlane:
         store, clock, folder = self.store, self.clock, settings.data_dir
         files = Files(store, clock, folder / "files")
         models = Models(store)
-        inference = Inference(models, self.answerer, settings.seed)
+        inference = Inference(models, answerer, settings.seed)
         jobs = Jobs(
             store=store,
             clock=clock,
@@ -164,7 +169,7 @@ class Emulator:
                 "files": files,
                 "fine_tuning": jobs,
                 "models": models,
-                "chat": Chat(inference, clock),
+                "chat": Chat(inference, clock, self._upstream),
                 "responses": Responses(store, inference, clock),
                 "organization": Projects(store, clock),
                 "data_retention": DataRetention(store),
@@ -183,6 +188,8 @@ class Emulator:
         await self.engine.close()
         await self.aws.close()
         self.answerer.close()
+        if self._upstream is not None:
+            await self._upstream.close()
         self.store.close()
         self._write_time()
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from airflow_provider_bedrock_rft.emulator.upstream import UpstreamSettings
+
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
 _COUNTS = (
     "slots",
@@ -90,4 +92,5 @@ class Settings:
     faults: tuple[dict[str, object], ...] = ()
     accounts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     function_settle_seconds: float = 0.0
+    upstream: UpstreamSettings | None = None
     worker_command: tuple[str, ...] = ()

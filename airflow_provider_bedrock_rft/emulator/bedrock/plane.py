@@ -10,6 +10,7 @@ from airflow_provider_bedrock_rft.emulator.bedrock.call import Call, Handler, ha
 from airflow_provider_bedrock_rft.emulator.bedrock.errors import BedrockError, error_reply
 from airflow_provider_bedrock_rft.emulator.exchange import Reply, Request, StreamReply
 from airflow_provider_bedrock_rft.emulator.modelled.service import ModelledService, NotModelled, Violation, modelled
+from airflow_provider_bedrock_rft.emulator.upstream import UpstreamFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 SERVICES = ("bedrock", "bedrock-runtime")
+_CODES = {400: "ValidationException", 429: "ThrottlingException", 503: "ServiceUnavailableException"}
 _INTERNAL = "InternalServerException"
 
 
@@ -74,6 +76,8 @@ class NativePlane:
             return refusal(service, operation, "ValidationException", violation.message)
         except BedrockError as error:
             return refusal(service, operation, error.code, error.message)
+        except UpstreamFailure as failure:
+            return refusal(service, operation, _CODES[failure.status], failure.message)
         except NotModelled:
             LOGGER.exception("an answer does not fit its shape")
         except Exception:  # -- the service answers 500 and goes on serving

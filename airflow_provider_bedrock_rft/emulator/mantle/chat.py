@@ -21,11 +21,13 @@ from airflow_provider_bedrock_rft.emulator.mantle.inference import (
     usage,
     words,
 )
+from airflow_provider_bedrock_rft.emulator.upstream import with_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
+    from airflow_provider_bedrock_rft.emulator.upstream import Upstream
 
 FINGERPRINT = "local-sim"
 _MAX_N = 128
@@ -43,9 +45,10 @@ class _Completion:
 class Chat:
     """Chat completions, whole or streamed."""
 
-    def __init__(self, inference: Inference, clock: EmulatorClock) -> None:
+    def __init__(self, inference: Inference, clock: EmulatorClock, upstream: Upstream | None = None) -> None:
         self._inference = inference
         self._clock = clock
+        self._upstream = upstream
 
     async def route(self, request: Request, segments: list[str]) -> Reply | StreamReply | None:
         """Answer a request below ``/v1/chat``; None where there is no such operation."""
@@ -56,12 +59,28 @@ class Chat:
         messages = read_messages(required(body, "messages", list))
         sampling, n = _sampling(body), _count(body)
         policy = self._inference.policy(request.owner, model)
+        there = None if self._upstream is None else self._upstream.model_of(policy)
+        if self._upstream is not None and there is not None:
+            return await _forwarded(self._upstream, {**body, "model": there}, model)
         answers = await self._inference.complete(policy, messages, sampling, n=n)
         completion = _Completion(id=f"chatcmpl-{uuid.uuid4()}", created=int(self._clock.now()), model=model)
         if optional(body, "stream", bool):
             wants_usage = bool((optional(body, "stream_options", dict) or {}).get("include_usage"))
             return StreamReply(chunks=_stream(completion, answers, reasons=sampling.reasons, wants_usage=wants_usage))
         return reply(_whole(completion, answers, reasons=sampling.reasons))
+
+
+async def _forwarded(upstream: Upstream, body: Json, model: str) -> Reply | StreamReply:
+    """The other server's answer to the request as it came, but for the names of the model."""
+    if not body.get("stream"):
+        return reply(with_model(await upstream.chat(body), model))
+    return StreamReply(chunks=_passed_on(await upstream.stream(body), model))
+
+
+async def _passed_on(chunks: AsyncIterator[Json], model: str) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        yield server_sent(encode(with_model(chunk, model)))
+    yield server_sent(b"[DONE]")
 
 
 def _sampling(body: Json) -> Sampling:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from airflow_provider_bedrock_rft.emulator.exchange import NOT_FOUND, Reply, Request, StreamReply
-from airflow_provider_bedrock_rft.emulator.mantle.errors import MantleError, invalid_value
+from airflow_provider_bedrock_rft.emulator.mantle.errors import MantleError, error_reply, invalid_value
 from airflow_provider_bedrock_rft.emulator.store import UnknownCursor
+from airflow_provider_bedrock_rft.emulator.upstream import UpstreamFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,11 @@ REGIONS = frozenset(
     f"{TRAINING_REGION} us-east-1 us-east-2 us-gov-west-1 ap-southeast-2 ap-southeast-3 ap-south-1 ap-northeast-1 "
     "eu-central-1 eu-west-1 eu-west-2 eu-south-1 eu-north-1 sa-east-1".split()
 )
+_WORDS_OF = {
+    400: {"code": "validation_error"},
+    429: {"code": "rate_limit_exceeded", "kind": "rate_limit_error"},
+    503: {"code": "service_unavailable", "kind": "server_error"},
+}
 _TRAINING = frozenset({"files", "fine_tuning"})
 
 
@@ -46,6 +52,8 @@ class MantlePlane:
             return await room.route(request, segments) or NOT_FOUND
         except MantleError as error:
             return error.to_reply()
+        except UpstreamFailure as failure:
+            return error_reply(failure.message, status=failure.status, **_WORDS_OF[failure.status])
         except UnknownCursor as error:
             return invalid_value("after", f"there is no {error} to continue after").to_reply()
 

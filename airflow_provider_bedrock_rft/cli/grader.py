@@ -12,13 +12,11 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.clients.session import Session
     from airflow_provider_bedrock_rft.core.dataset.record import Record
-    from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
     from airflow_provider_bedrock_rft.core.grader.trial.bench import TrialSettings
     from airflow_provider_bedrock_rft.core.grader.trial.report import TrialReport
+    from airflow_provider_bedrock_rft.core.steps.grader import GraderSettings
 
 FAILED = 1
-N_CHECKED = 16
-"""Samples on which a deployed grader is held to the local run."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,11 +48,21 @@ def _configure_test(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_deploy(parser: argparse.ArgumentParser) -> None:
-    _add_source(parser)
+    _add_source(parser, is_optional=True)
+    parser.add_argument("--image-uri", default="", help="a container image in ECR, by its digest, instead of a file")
     parser.add_argument("--function-name", required=True, help="of the Lambda function")
     parser.add_argument("--role-arn", default="", help="execution role; without it one is made")
     parser.add_argument("--tier", choices=("bedrock", "sagemaker", "hyperpod"), default="bedrock")
     parser.add_argument("--alias", default="live", help="moved to the new version (default %(default)s)")
+    parser.add_argument("--layer", action="append", default=[], metavar="ARN", help="of a layer version")
+    parser.add_argument("--packages-uri", default="", metavar="s3://…", help="by way of which packages above 50 MB go")
+    parser.add_argument("--judge-model", action="append", default=[], metavar="ARN", help="that a judge may ask")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="labelled completions a judge has to agree with"
+    )
+    parser.add_argument(
+        "--allow-uncalibrated-judge", action="store_true", help="deploy a judge that nobody has held to people"
+    )
     parser.add_argument("--dataset", type=Path, help="records to try the grader on, before and after; a failure stops")
     parser.add_argument("--limit", type=int, default=200, help="records tried (default %(default)s, 0 for all)")
     _add_trial(parser)
@@ -62,10 +70,14 @@ def _configure_deploy(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_deploy)
 
 
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("grader", metavar="PATH.py[:NAME]", help="the file, and the function in it")
+def _add_source(parser: argparse.ArgumentParser, *, is_optional: bool = False) -> None:
+    how_many: dict[str, str] = {"nargs": "?", "default": ""} if is_optional else {}
+    parser.add_argument("grader", metavar="PATH.py[:NAME]", help="the file, and the function in it", **how_many)  # type: ignore[arg-type]
     parser.add_argument(
         "--requirement", action="append", default=[], metavar="NAME[==VERSION]", help="a package it needs"
+    )
+    parser.add_argument(
+        "--layered", action="append", default=[], metavar="NAME[==VERSION]", help="a package that a layer provides"
     )
     parser.add_argument(
         "--python", default="3.12", metavar="VERSION", help="of the Lambda runtime (default %(default)s)"
@@ -100,7 +112,7 @@ def _test(args: argparse.Namespace) -> int:
 def _package(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.grading.workshop import pack
 
-    package = pack(args.grader, requirements=args.requirement, python_version=args.python)
+    package = pack(args.grader, requirements=args.requirement, python_version=args.python, layered=args.layered)
     args.out.write_bytes(package.zip_bytes)
     print(package.sha256)
     return 0
@@ -108,58 +120,54 @@ def _package(args: argparse.Namespace) -> int:
 
 def _deploy(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
-    from airflow_provider_bedrock_rft.core.grader.tier import Tier
-    from airflow_provider_bedrock_rft.core.grader.trial.report import to_text
-    from airflow_provider_bedrock_rft.core.steps.grader import GraderSettings, deploy_grader
-    from airflow_provider_bedrock_rft.grading.workshop import pack, require_importable
+    from airflow_provider_bedrock_rft.grading.service import Order, Place, put_into_service
 
-    if args.dataset:
-        report = _try_out(args)
-        print(to_text(report), file=sys.stderr)
-        if not report.passed:
-            return FAILED
-    settings = GraderSettings(
+    order = Order(
+        settings=_settings(args),
+        source=args.grader,
+        image_uri=args.image_uri,
+        requirements=args.requirement,
+        layered=args.layered,
+        python_version=args.python,
+        records=_records(args.dataset, args.limit) if args.dataset else (),
+        trial=_trial_settings(args),
+        judge_models=args.judge_model,
+        labelled=_records(args.calibration, 0) if args.calibration else (),
+        allows_uncalibrated=args.allow_uncalibrated_judge,
+    )
+    session = _session(args)
+    place = Place(functions=session.functions, roles=session.roles, objects=session.objects, clock=SystemClock())
+    done = put_into_service(order, place)
+    print("\n".join(done.sentences()), file=sys.stderr)
+    print(done.deployed.arn)
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> GraderSettings:
+    from airflow_provider_bedrock_rft.core.grader.tier import Tier
+    from airflow_provider_bedrock_rft.core.steps.grader import GraderSettings
+
+    return GraderSettings(
         function_name=args.function_name,
         role_arn=args.role_arn,
         timeout_seconds=args.timeout,
         memory_mb=args.memory,
         environment=_environment(args.env),
+        layers=tuple(args.layer),
         alias=args.alias,
         tier=Tier(args.tier),
+        packages_uri=args.packages_uri,
     )
-    package = pack(args.grader, requirements=args.requirement, python_version=args.python)
-    require_importable(package, environment=settings.environment)
-    session = _session(args)
-    deployed = deploy_grader(session.functions, session.roles, package, settings, SystemClock())
-    if args.dataset:
-        _check_deployed(session, deployed.arn, args)
-    print(deployed.arn)
-    return 0
-
-
-def _check_deployed(session: Session, arn: str, args: argparse.Namespace) -> None:
-    from airflow_provider_bedrock_rft.core.steps.grader_versions import check_deployed
-    from airflow_provider_bedrock_rft.grading.workshop import local_scores
-
-    samples = _reference_samples(args.dataset, min(args.limit or N_CHECKED, N_CHECKED))
-    environment = _environment(args.env)
-    check_deployed(session.functions, arn, samples, local_scores(args.grader, samples, environment=environment))
 
 
 def _invoke(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.core.steps.grader_versions import invoke_grader
+    from airflow_provider_bedrock_rft.grading.service import reference_samples
 
-    samples = _reference_samples(args.dataset, args.limit)
+    samples = reference_samples(_records(args.dataset, args.limit))
     for sample_id, score in invoke_grader(_session(args).functions, args.arn, samples).items():
         print(f"{sample_id}\t{score.value!r}")
     return 0
-
-
-def _reference_samples(dataset: Path, limit: int) -> list[GraderSample]:
-    from airflow_provider_bedrock_rft.core.grader.trial.cases import RIGHT, subjects_of
-
-    subjects = subjects_of(_records(dataset, limit))
-    return [subject.case(RIGHT, "", subject.answer.reference).sample for subject in subjects]
 
 
 def _try_out(args: argparse.Namespace) -> TrialReport:
@@ -169,7 +177,7 @@ def _try_out(args: argparse.Namespace) -> TrialReport:
         args.grader,
         _records(args.dataset, args.limit),
         _trial_settings(args),
-        requirements=args.requirement,
+        requirements=[*args.requirement, *args.layered],
         environment=_environment(args.env),
         python_version=args.python,
     )

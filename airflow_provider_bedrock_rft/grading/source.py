@@ -37,12 +37,19 @@ class _Callable:
     takes_completion: bool
 
 
-def read_source(spec: str, *, requirements: Sequence[str] = (), python_version: str = PYTHON_VERSION) -> GraderSource:
+def read_source(
+    spec: str,
+    *,
+    requirements: Sequence[str] = (),
+    python_version: str = PYTHON_VERSION,
+    layered: Sequence[str] = (),
+) -> GraderSource:
     """The source of ``PATH[:NAME]``: a Python file or a package folder, and the function in it.
 
     Without ``NAME``: the one function decorated with ``rft_grader``, else ``lambda_handler``, else the one function
     that takes a ``completion``. A function of ``(event, context)`` is deployed as it is. ``requirements`` may be given
-    without a version: the installed one is taken, so that the Lambda runs what was tried here.
+    without a version: the installed one is taken, so that the Lambda runs what was tried here. ``layered`` are those
+    that a layer provides, with all that they require.
 
     Raises:
         InvalidGrader: The file cannot be read or parsed, or the function is not there or not clear.
@@ -60,12 +67,14 @@ def read_source(spec: str, *, requirements: Sequence[str] = (), python_version: 
         used.add(f"{DISTRIBUTION}.grading.handler")
         handler = f"{ENTRY_MODULE}.lambda_handler"
     shipped = runtime_files(used)
+    pins, of_layer = pinned([*requirements, *runtime_requirements(shipped), *layered]), pinned(layered)
     return GraderSource(
         origin=f"{path.name}:{function.name}",
         files={**files, **shipped},
         handler=handler,
-        requirements=pinned([*requirements, *runtime_requirements(shipped)]),
+        requirements=pins,
         python_version=python_version,
+        layered=tuple(pin for pin in pins if pin in of_layer),
     )
 
 

@@ -37,25 +37,30 @@ def default_cache() -> Path:
 
 
 def pack(
-    spec: str, *, requirements: Sequence[str] = (), python_version: str = PYTHON_VERSION, cache: Path | None = None
+    spec: str,
+    *,
+    requirements: Sequence[str] = (),
+    python_version: str = PYTHON_VERSION,
+    layered: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> GraderPackage:
-    """The package of the grader ``PATH[:NAME]``, with its dependencies.
+    """The package of the grader ``PATH[:NAME]``, with its dependencies but for those that a layer provides.
 
     Raises:
         InvalidGrader: It cannot be read, its dependencies cannot be had, or it is too large.
     """
-    source = read_source(spec, requirements=requirements, python_version=python_version)
+    source = read_source(spec, requirements=requirements, python_version=python_version, layered=layered)
     return pack_source(source, cache or default_cache())
 
 
 def pack_source(source: GraderSource, cache: Path) -> GraderPackage:
     """The package of ``source``; taken from ``cache`` when one of the same fingerprint is there."""
-    if not source.requirements:
+    if not source.packaged:
         return build_package(source)
     kept = cache / f"{source.fingerprint}.zip"
     with contextlib.suppress(OSError, zipfile.BadZipFile):
         return _reopen(source, kept.read_bytes())
-    package = build_package(source, fetch(source.requirements, python_version=source.python_version))
+    package = build_package(source, fetch(source.packaged, python_version=source.python_version))
     with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
         _keep(kept, package.zip_bytes)
     return package

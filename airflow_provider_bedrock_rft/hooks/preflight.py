@@ -1,62 +1,70 @@
-"""A first try of a deployed grader: on references, and on nothing."""
+"""What is tried before a grader is in service: how it is told, and where the findings are kept."""
 
 from __future__ import annotations
 
-from itertools import islice
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.errors import GraderFailure
+from airflow_provider_bedrock_rft.hooks.files import is_remote
+from airflow_provider_bedrock_rft.hooks.inputs import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from airflow_provider_bedrock_rft.core.dataset.record import Record
-    from airflow_provider_bedrock_rft.core.grader.contract import Score
-    from airflow_provider_bedrock_rft.core.ports import FunctionService
+    from airflow_provider_bedrock_rft.core.grader.trial.bench import TrialSettings
+    from airflow_provider_bedrock_rft.core.ports import ObjectStore
+    from airflow_provider_bedrock_rft.core.steps.grader import DeployedGrader
+    from airflow_provider_bedrock_rft.grading.service import InService
 
-N_SAMPLES = 8
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreflightOptions:
+    """What a DAG may say about the bench.
+
+    Attributes:
+        answer_key: Field of a record that holds a right completion, where the reference is not one.
+        skip: Codes of checks that do not apply.
+        limit: Records tried; 0 for the operator's own number.
+    """
+
+    answer_key: str = ""
+    skip: tuple[str, ...] = ()
+    limit: int = 0
 
 
-def try_grader(
-    functions: FunctionService, arn: str, records: Sequence[Record]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Scores of the first records' own references, and of empty completions to the same prompts.
+def trial_settings(
+    options: Mapping[str, object] | None, timeout_seconds: float, memory_mb: int, *, max_records: int
+) -> TrialSettings:
+    """The bench's settings for a grader with that timeout and memory.
 
     Raises:
-        GraderFailure: The grader raised, timed out, or answered nonsense.
+        InvalidInput: An option is unknown, or of the wrong type.
     """
-    known = [record for record in islice(records, N_SAMPLES) if record.reference is not None]
-    return (
-        _grade(functions, arn, known, [_text(record) for record in known]),
-        _grade(functions, arn, known, [""] * len(known)),
+    from airflow_provider_bedrock_rft.core.grader.trial.bench import TrialSettings
+
+    given = fields_of(options, "preflight_options", PreflightOptions)
+    return TrialSettings(
+        max_records=given.limit or max_records,
+        timeout_seconds=timeout_seconds,
+        memory_mb=memory_mb,
+        answer_key=given.answer_key,
+        skipped=frozenset(given.skip),
     )
 
 
-def _text(record: Record) -> str:
+def keep_findings(objects: ObjectStore, done: InService, artifacts_uri: str) -> DeployedGrader:
+    """Store report and calibration below ``artifacts_uri``; the deployed grader that names the report."""
     from airflow_provider_bedrock_rft.core.codec import canonical_json
+    from airflow_provider_bedrock_rft.core.grader.trial.report import to_html, to_json
 
-    return record.reference if isinstance(record.reference, str) else canonical_json(record.reference).decode()
-
-
-def _grade(
-    functions: FunctionService, arn: str, records: Sequence[Record], completions: Sequence[str]
-) -> tuple[float, ...]:
-    from airflow_provider_bedrock_rft.core.grader.trial.cases import sample_of
-    from airflow_provider_bedrock_rft.core.steps.grader_versions import invoke_grader
-
-    samples = [
-        sample_of(record, completion, record.record_id) for record, completion in zip(records, completions, strict=True)
-    ]
-    scores = list(invoke_grader(functions, arn, samples).values())
-    _refuse_failures(arn, scores)
-    return tuple(score.value for score in scores)
-
-
-def _refuse_failures(arn: str, scores: Sequence[Score]) -> None:
-    """Our handler scores a sample that the grader failed on at the floor, and says so in a metric."""
-    failed = [name.partition(".")[2] for score in scores for name in score.metrics if name.startswith("grader_error.")]
-    if failed:
-        raise GraderFailure(
-            f"The grader {arn} raised {', '.join(sorted(set(failed)))} on {len(failed)} of {len(scores)} tries.",
-            action="Its log says where; mend it and deploy again.",
-        )
+    deployed = done.deployed
+    folder = f"{artifacts_uri.rstrip('/')}/graders/{deployed.function_name}/{deployed.version}"
+    if not is_remote(folder):
+        return deployed
+    if done.calibration:
+        objects.put_bytes(f"{folder}/calibration.json", canonical_json(done.calibration))
+    if not done.report:
+        return deployed
+    objects.put_bytes(f"{folder}/trial.json", to_json(done.report).encode())
+    objects.put_bytes(f"{folder}/trial.html", to_html(done.report).encode())
+    return replace(deployed, report_uri=f"{folder}/trial.html")

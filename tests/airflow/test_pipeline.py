@@ -82,6 +82,8 @@ def pipeline(aws_conn_id: str, tmp_path_factory: pytest.TempPathFactory, new_run
         source=made.file("number.py", GRADER) + ":grade",
         function_name="operators-grader",
         preflight=made.outputs["parts"]["test"],
+        preflight_options={"skip": ["probe-spray", "probe-spray-inline"]},
+        artifacts_uri=ARTIFACTS,
     )
     return made
 
@@ -151,6 +153,14 @@ def test_the_same_grader_is_not_published_twice(pipeline: Pipeline) -> None:
     )
     assert again["reused"]
     assert again["arn"] == pipeline.outputs["grader"]["arn"]
+
+
+def test_the_bench_reports_where_the_artifacts_are(pipeline: Pipeline) -> None:
+    uri = pipeline.outputs["grader"]["report_uri"]
+    assert uri == f"{ARTIFACTS}/graders/operators-grader/1/trial.html"
+    objects = BedrockRftHook(pipeline.conn_id).session.objects
+    assert b"number.py:grade" in objects.get(uri)
+    assert json.loads(objects.get(uri.replace(".html", ".json")))["schema"] == "grader-test/1"
 
 
 def test_a_job_through_the_trigger(job: Any) -> None:
@@ -291,8 +301,8 @@ def test_a_dataset_that_is_not_there(pipeline: Pipeline, place: str) -> None:
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
-        ("def grade(completion, reference):\n    raise RuntimeError('boom')\n", "raised RuntimeError"),
-        ("def grade(completion, reference):\n    return 'good'\n", "raised InvalidReward"),
+        ("def grade(completion, reference):\n    raise RuntimeError('boom')\n", r"\[grader-raises\] .*RuntimeError"),
+        ("def grade(completion, reference):\n    return 'good'\n", r"\[reward-not-a-number\]"),
         ("def grade(completion, reference:\n", "is not Python"),
         ("x = 1\n", "holds no grader"),
     ],

@@ -64,6 +64,8 @@ class FakeFunctions:
     functions: dict[str, _Function] = field(default_factory=dict)
     after_update: Callable[[], None] | None = None
     stored: dict[str, bytes] = field(default_factory=dict)
+    preamble: str = ""
+    """Python that functions run first: how this place differs from where a package was tried."""
 
     def get(self, name: str, *, qualifier: str = "") -> FunctionVersion | None:
         return self.trouble.around("get", lambda: self._get(name, qualifier))  # type: ignore[return-value]
@@ -184,7 +186,7 @@ class FakeFunctions:
             raise ResourceNotFound(f"Function not found: {arn}")
         number = function.aliases.get(qualifier, qualifier)
         version, package = function.versions[int(number)] if number.isdigit() else (function.latest, function.package)
-        return run_package(package, version.config.handler, payload, version.version)
+        return run_package(package, version.config.handler, payload, version.version, self.preamble)
 
 
 def digest(package: bytes) -> str:
@@ -208,13 +210,13 @@ except Exception as error:
 """
 
 
-def run_package(package: bytes, handler: str, payload: bytes, version: str) -> Invocation:
+def run_package(package: bytes, handler: str, payload: bytes, version: str, preamble: str = "") -> Invocation:
     """The package in a process of its own, with nothing but the standard library beside it."""
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             archive.extractall(folder)
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-B", "-c", _BOOT, folder, handler],
+            [sys.executable, "-I", "-S", "-B", "-c", preamble + _BOOT, folder, handler],
             input=payload,
             capture_output=True,
             check=False,

@@ -22,6 +22,7 @@ PYTHON_VERSION = "3.12"
 ENTRY_MODULE = "_rft_entry"
 """The module that Lambda imports when the grader is a plain function."""
 
+_MODEL_RUNTIME = b"bedrock-runtime"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _STRAY = re.compile(
     r"(^|/)(__pycache__|\.git|\.mypy_cache|\.ruff_cache|\.pytest_cache|\.venv|\.ipynb_checkpoints)/"
@@ -39,6 +40,7 @@ class GraderSource:
         handler: ``module.function`` for Lambda.
         requirements: Pinned requirements (``name==version``) of the packages it imports.
         python_version: Of the Lambda runtime.
+        layered: Those of them, likewise pinned, that a layer provides; they are not packaged.
     """
 
     origin: str
@@ -46,6 +48,17 @@ class GraderSource:
     handler: str
     requirements: tuple[str, ...] = ()
     python_version: str = PYTHON_VERSION
+    layered: tuple[str, ...] = ()
+
+    @property
+    def asks_a_model(self) -> bool:
+        """True when its files reach for Bedrock's runtime: such a grader judges, and has to be calibrated."""
+        return any(_MODEL_RUNTIME in content for content in self.files.values())
+
+    @property
+    def packaged(self) -> tuple[str, ...]:
+        """The requirements that go into the package."""
+        return tuple(pin for pin in self.requirements if pin not in self.layered)
 
     @property
     def fingerprint(self) -> str:
@@ -57,6 +70,7 @@ class GraderSource:
                 "handler": self.handler,
                 "requirements": sorted(self.requirements),
                 "python": self.python_version,
+                **({"layered": sorted(self.layered)} if self.layered else {}),
             }
         )
 
@@ -72,6 +86,7 @@ class GraderPackage:
         handler: ``module.function``.
         runtime: Lambda's name of the runtime, such as ``python3.12``.
         unpacked_bytes: Size of the files.
+        asks_a_model: As its source.
     """
 
     origin: str
@@ -80,6 +95,7 @@ class GraderPackage:
     handler: str
     runtime: str
     unpacked_bytes: int
+    asks_a_model: bool = False
 
     @classmethod
     def of(cls, source: GraderSource, zip_bytes: bytes, *, unpacked_bytes: int) -> GraderPackage:
@@ -91,6 +107,7 @@ class GraderPackage:
             handler=source.handler,
             runtime=f"python{source.python_version}",
             unpacked_bytes=unpacked_bytes,
+            asks_a_model=source.asks_a_model,
         )
 
     @property

@@ -83,6 +83,7 @@ class DeployedGrader:
         function_version: The published number.
         fingerprint: Of the source.
         reused: True when this content had been published before.
+        report_uri: Of the bench's report; empty where none was stored.
     """
 
     arn: str
@@ -90,6 +91,7 @@ class DeployedGrader:
     function_version: str
     fingerprint: str
     reused: bool
+    report_uri: str = ""
 
     @property
     def version(self) -> str:
@@ -106,8 +108,11 @@ def deploy_grader(
     *,
     random: chance.Random | None = None,
     objects: ObjectStore | None = None,
+    examine: Callable[[str], None] | None = None,
 ) -> DeployedGrader:
     """The published version with this package or image and these settings; made when there is none yet.
+
+    ``examine`` is handed the version's ARN before the alias moves to it, and raises where it should not.
 
     Of concurrent deployments of one function each publishes its own content: a version is frozen only while the code
     is the one that was meant, and is taken only if its configuration is, too.
@@ -125,6 +130,9 @@ def deploy_grader(
     role_arn = settings.role_arn or patience.insist(lambda: _make_role(roles, settings))
     deployment = _Deployment(functions, package, _config_of(package, settings, role_arn), settings, patience, objects)
     version, is_reused = patience.insist(deployment.find_or_publish, also=(ResourceConflict,))
+    if examine:
+        examine(version.arn)
+        patience = patience.renewed(settings.wait_seconds)
     patience.insist(
         lambda: functions.put_alias(settings.function_name, settings.alias, version.version), also=(ResourceConflict,)
     )
@@ -166,6 +174,10 @@ class _Patience:
                 if pause >= until.remaining(self.clock):
                     raise
                 self.clock.sleep(pause)
+
+    def renewed(self, seconds: float) -> _Patience:
+        """The same with another ``seconds``."""
+        return replace(self, deadline=Deadline.after(self.clock, seconds))
 
     def capped(self, seconds: float) -> Deadline:
         """The deadline, or ``seconds`` from now where that is earlier."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE.jsonl",
         help="also write the scored completions here, for `bedrock-rft compare`",
     )
+    parser.add_argument("--batch-role", default="", metavar="ARN", help="ask in batch with this role (native plane)")
+    parser.add_argument("--batch-from", type=int, default=1000, metavar="N", help="missing completions (default 1000)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate a model; what was answered before is not asked again."""
     from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
+    from airflow_provider_bedrock_rft.core.steps.batching import BatchAccess
     from airflow_provider_bedrock_rft.core.steps.evaluation import evaluate_model
 
     session, settings = session_of(args), settings_of(args)
+    settings = replace(settings, batch_role_arn=args.batch_role, batch_from=args.batch_from)
     found = evaluate_model(
         session.runtime,
         session.functions,
@@ -44,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         clock=SystemClock(),
         settings=settings,
         on_progress=show_progress,
+        batch=BatchAccess(service=session.batch) if args.batch_role else None,
     )
     if args.out:
         _write(args.out, session.objects.get(found.uri))
@@ -53,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
 
 def add_subject(parser: argparse.ArgumentParser, *, completions: int) -> None:
     """Add what is evaluated, how and where; shared with ``readiness``."""
+    from airflow_provider_bedrock_rft.core.evaluation.settings import APIS
+
     parser.add_argument("model", help="model or checkpoint id")
     parser.add_argument("--dataset", type=Path, required=True, help="records as JSON lines")
     parser.add_argument("--grader", required=True, metavar="ARN", help="of the deployed grader, with a version")
@@ -66,6 +74,11 @@ def add_subject(parser: argparse.ArgumentParser, *, completions: int) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--concurrency", type=int, default=64, help="requests under way at most (default %(default)s)")
     parser.add_argument("--max-requests", type=int, help="budget; stored answers cost nothing")
+    parser.add_argument("--max-cost", type=float, help="budget in the price's currency, stored answers included")
+    parser.add_argument(
+        "--price", type=float, nargs=2, metavar=("IN", "OUT"), help="per million prompt and completion tokens"
+    )
+    parser.add_argument("--api", choices=APIS, default=APIS[0], help="way of asking Mantle (default %(default)s)")
     parser.add_argument("--group-key", default="", help="metadata key of records that depend on each other")
     parser.add_argument("--slice-key", action="append", default=[], help="metadata key to break comparisons down by")
     parser.add_argument("--region", default="us-west-2")
@@ -75,6 +88,7 @@ def add_subject(parser: argparse.ArgumentParser, *, completions: int) -> None:
 
 def settings_of(args: argparse.Namespace) -> EvaluationSettings:
     """The settings that the arguments state."""
+    from airflow_provider_bedrock_rft.core.evaluation.cost import Price
     from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
 
     return EvaluationSettings(
@@ -84,6 +98,9 @@ def settings_of(args: argparse.Namespace) -> EvaluationSettings:
         seed=args.seed,
         max_concurrency=args.concurrency,
         max_requests=args.max_requests,
+        max_cost=args.max_cost,
+        price=Price(prompt=args.price[0], completion=args.price[1]) if args.price else None,
+        api=args.api,
         group_key=args.group_key,
         slice_keys=tuple(args.slice_key),
     )
@@ -140,6 +157,7 @@ def _as_text(found: EvaluationRun) -> str:
         "asked now": found.n_requests,
         "truncated": found.n_truncated,
         "completion tokens": f"{found.completion_tokens:,}",
+        "cost": "not known: no --price" if found.cost is None else f"{found.cost:.4g}",
         "median latency": f"{found.median_latency_ms:.0f} ms",
         "kept at": found.uri,
     }

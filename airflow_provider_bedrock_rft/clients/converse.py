@@ -37,8 +37,8 @@ class ConverseRuntime:
             )
         started = time.perf_counter()
         with reading(f"Ask model {request.model}"):
-            reply = self._runtime.converse(**_parameters_of(request))
-            return _completion_in(reply, latency_ms=(time.perf_counter() - started) * 1000)
+            reply = self._runtime.converse(**parameters_of(request))
+            return completion_in(reply, latency_ms=(time.perf_counter() - started) * 1000)
 
 
 class EitherRuntime:
@@ -52,7 +52,8 @@ class EitherRuntime:
         return self._runtimes[plane_of_model(request.model)]().complete(request)
 
 
-def _parameters_of(request: CompletionRequest) -> dict[str, object]:
+def parameters_of(request: CompletionRequest) -> dict[str, object]:
+    """A question as Converse takes it."""
     system = [{"text": message.content} for message in request.messages if message.role in _SYSTEM_ROLES]
     turns = [message for message in request.messages if message.role not in _SYSTEM_ROLES]
     parameters: dict[str, object] = {
@@ -75,7 +76,8 @@ def _alternating(turns: Iterable[Message]) -> list[dict[str, Any]]:
     return made
 
 
-def _completion_in(reply: Mapping[str, Any], *, latency_ms: float) -> Completion:
+def completion_in(reply: Mapping[str, Any], *, latency_ms: float) -> Completion:
+    """The completion in a reply of Converse."""
     blocks = reply["output"]["message"].get("content") or []
     usage = reply.get("usage") or {}
     stop_reason = str(reply.get("stopReason") or "end_turn")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.clients.config import ClientConfig
     from airflow_provider_bedrock_rft.clients.session import Session
     from airflow_provider_bedrock_rft.core.deployment import DeploymentService
-    from airflow_provider_bedrock_rft.core.evaluation.batch import BatchService
     from airflow_provider_bedrock_rft.core.ports import (
         FunctionService,
         IntentStore,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
         TrainingService,
         WakeUps,
     )
+    from airflow_provider_bedrock_rft.core.steps.batching import BatchService
 
 
 class BedrockRftHook(BaseHook):

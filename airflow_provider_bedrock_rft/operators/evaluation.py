@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.evaluation.batch import BatchJob
     from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
     from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
+    from airflow_provider_bedrock_rft.core.steps.batching import BatchAccess
     from airflow_provider_bedrock_rft.hooks.inputs import Given, Payload, Text
 
 
@@ -52,9 +55,14 @@ class EvaluatingOperator(ShowsLinks, BedrockRftOperator):
             clock=self.clock,
             settings=self.evaluation_settings(),
             on_progress=self.progress(),
+            batch=self.batch_access(),
         )
         self._report(run)
         return run
+
+    def batch_access(self) -> BatchAccess | None:
+        """Batch inference, where an operator has it; none unless it says otherwise."""
+        return None
 
     def records(self) -> tuple[Record, ...]:
         """The records to ask about."""
@@ -111,7 +119,9 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         artifacts_uri: ``s3://bucket/prefix`` for what is kept.
         champion_of: Pipeline whose present champion is evaluated instead of ``model``, once there is one.
         max_samples: Evaluate on the first records only.
-        settings: Fields of ``EvaluationSettings``: ``completions_per_sample``, ``max_tokens``, ``seed`` …
+        settings: Fields of ``EvaluationSettings``: ``completions_per_sample``, ``max_tokens``, ``max_cost`` …
+        deferrable: Wait for batch inference in the triggerer instead of holding a worker slot.
+        poll_interval_seconds: Pause between two looks at a batch job.
         kwargs: As for every operator of this package.
     """
 
@@ -138,9 +148,13 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         champion_of: str | None = None,
         max_samples: int | str | None = None,
         settings: Mapping[str, object] | None = None,
+        deferrable: bool = True,
+        poll_interval_seconds: float = 60.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.deferrable = deferrable
+        self.poll_interval_seconds = poll_interval_seconds
         self.model = model
         self.grader = grader
         self.dataset = dataset
@@ -156,6 +170,28 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         self.show_artifacts(context, run.uri)
         self.record(context, lambda: stages.of_evaluation(run, self.dataset))
         return to_xcom(run)
+
+    def batch_access(self) -> BatchAccess | None:
+        """Batch inference, where the settings name a role for it."""
+        from airflow_provider_bedrock_rft.core.steps.batching import BatchAccess
+
+        if not self.evaluation_settings().batch_role_arn:
+            return None
+        return BatchAccess(
+            service=self.hook.batch,
+            pause_seconds=self.poll_interval_seconds,
+            wait=self._wait if self.deferrable else None,
+        )
+
+    def resume(self, context: Context, event: object = None) -> dict[str, object]:  # noqa: ARG002 -- a time that came
+        """Go on: what was answered is stored, and what was ordered in batch is written down."""
+        return self.execute(context)
+
+    def _wait(self, seconds: float, job: BatchJob) -> None:
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        self.log.info("Batch job %s is %s: %s of %s records.", job.job_id, job.status, job.n_done, job.n_records)
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=seconds)), method_name="resume")
 
     def _chosen_on(self) -> tuple[str, ...]:
         """The evaluations behind a checkpoint's choice; the gate refuses a test on any of their prompts."""

@@ -32,7 +32,7 @@ class Answer:
         finish_reason: The service's word; ``length`` means truncated.
         prompt_tokens: As the service counts.
         completion_tokens: As the service counts.
-        latency_ms: Wall time of the request.
+        latency_ms: Wall time of the request; 0 where it was answered in batch.
         seed: Sent with the request.
     """
 

@@ -15,8 +15,10 @@ from airflow_provider_bedrock_rft.core.evaluation.estimate import Estimate, TooF
 from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from airflow_provider_bedrock_rft.core.evaluation.answer import Answer
+    from airflow_provider_bedrock_rft.core.evaluation.cost import Price
     from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
 
 TRUNCATED = "length"
@@ -39,7 +41,7 @@ class ScoredCompletion:
         finish_reason: The service's word.
         prompt_tokens: As the service counts.
         completion_tokens: As the service counts.
-        latency_ms: Wall time of the request.
+        latency_ms: Wall time of the request; 0 where it was answered in batch.
         seed: Sent with the request.
         metrics: The named numbers of the grader's reply.
         error: Why there is no score.
@@ -80,7 +82,8 @@ class EvaluationRun:
         n_grader_errors: Completions without a score.
         prompt_tokens: Total.
         completion_tokens: Total.
-        median_latency_ms: Median wall time of a request.
+        median_latency_ms: Median wall time of a request; 0 where all were answered in batch.
+        cost: Of all completions, those stored before included, where the price is known.
         scores: Per sample, where they are few; else empty, and ``uri`` has them.
         chosen_on: URIs of the evaluations by which the model was chosen among a job's checkpoints.
     """
@@ -98,6 +101,7 @@ class EvaluationRun:
     prompt_tokens: int
     completion_tokens: int
     median_latency_ms: float
+    cost: float | None = None
     scores: tuple[SampleScores, ...] = ()
     chosen_on: tuple[str, ...] = ()
 
@@ -137,8 +141,22 @@ def _sample(parts: list[ScoredCompletion]) -> SampleScores:
         group=first.group,
         slices=first.slice,
         completion_tokens=math.fsum(part.completion_tokens for part in parts) / n,
-        latency_ms=math.fsum(part.latency_ms for part in parts) / n,
+        latency_ms=_mean_latency(parts),
         prompt=first.prompt,
+    )
+
+
+def _mean_latency(parts: Sequence[ScoredCompletion]) -> float | None:
+    """``None`` where any was answered in batch: nobody waited for it."""
+    times = [part.latency_ms for part in parts]
+    return math.fsum(times) / len(times) if all(times) else None
+
+
+def cost_of(completions: Iterable[ScoredCompletion | Answer], price: Price) -> float:
+    """What completions cost; those without a latency were answered in batch."""
+    return math.fsum(
+        price.of(prompt_tokens=one.prompt_tokens, completion_tokens=one.completion_tokens, in_batch=not one.latency_ms)
+        for one in completions
     )
 
 
@@ -160,6 +178,7 @@ def summarize(
         mean = interval.proportion(round(sum(scores)), len(scores), confidence=settings.confidence)
     else:
         mean = interval.mean(scores, confidence=settings.confidence)
+    timed = [one.latency_ms for one in completions if one.latency_ms]
     return EvaluationRun(
         model=model,
         grader_arn=grader_arn,
@@ -173,7 +192,8 @@ def summarize(
         n_grader_errors=sum(one.score is None for one in completions),
         prompt_tokens=sum(one.prompt_tokens for one in completions),
         completion_tokens=sum(one.completion_tokens for one in completions),
-        median_latency_ms=median(one.latency_ms for one in completions),
+        median_latency_ms=median(timed or [0.0]),
+        cost=cost_of(completions, settings.price) if settings.price else None,
         scores=samples if len(samples) <= settings.max_inline_scores else (),
     )
 

@@ -162,7 +162,7 @@ def _parse(text: str, place: str, cluster: str) -> _Line:
         group=group,
         slices=slices,
         completion_tokens=_number(fields, "completion_tokens", place),
-        latency_ms=_number(fields, "latency_ms", place),
+        latency_ms=_number(fields, "latency_ms", place) or None,  # nobody waited for an answer in batch
         prompt=_text(fields, "prompt", place),
         grader=_text(fields, "grader", place),
         completion=_text(fields, "completion", place),

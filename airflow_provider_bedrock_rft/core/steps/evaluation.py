@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.codec import canonical_json, fingerprint
 from airflow_provider_bedrock_rft.core.errors import InvalidGrader, InvalidInput, InvalidScores
 from airflow_provider_bedrock_rft.core.evaluation.answer import prompt_fingerprint, read_lines
+from airflow_provider_bedrock_rft.core.evaluation.batch import answers_in_batch_only
 from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
 from airflow_provider_bedrock_rft.core.evaluation.paired import compare as compare_scores
 from airflow_provider_bedrock_rft.core.evaluation.run import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.dataset.record import Record
     from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
     from airflow_provider_bedrock_rft.core.ports import FunctionService, ModelRuntime, ObjectStore
+    from airflow_provider_bedrock_rft.core.steps.batching import BatchAccess
 
 _CANARY = 4
 """Samples answered and graded before the rest, so that a broken grader is found before the bill."""
@@ -49,17 +51,21 @@ def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
     clock: Clock,
     settings: EvaluationSettings | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    batch: BatchAccess | None = None,
 ) -> EvaluationRun:
     """Ask ``model`` for completions of every record and have the deployed grader score them.
 
     Every completion and score is stored below ``artifacts_uri`` as it comes. A second call with the same model, prompts
     and settings, by whatever worker, asks only for what is missing. ``on_progress`` gets completions answered and
-    wanted, from several threads.
+    wanted, from several threads. With ``batch`` and a role for it in the settings, many missing answers of a native
+    model are ordered in one batch job.
 
     Raises:
         InvalidInput: No records, or two with the same id.
         InvalidGrader: The ARN names no published version, so that what it grades with could change unseen.
-        BudgetExceeded: More requests or tokens are needed than the settings allow; nothing was asked.
+        BudgetExceeded: More requests or tokens are needed than the settings allow, and nothing was asked; or the next
+            request could cost more than is left, and the answers until then are kept.
+        JobFailure: A batch job ended without an answer.
         GraderFailure: The grader failed on more completions than the settings allow; the answers are kept.
         ServiceError: What a repetition did not mend; the answers until then are kept.
     """
@@ -75,11 +81,13 @@ def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
         settings=settings,
         clock=clock,
         on_progress=lambda n_answered: on_progress(min(n_answered, n_wanted), n_wanted),
+        batch=batch,
     )
-    book.refuse_over_budget(records)
+    book.hold_to_budget(records)
     grades = GradeBook(functions, objects, grader_arn=grader_arn, uri=artifacts_uri, settings=settings, clock=clock)
     completions: list[ScoredCompletion] = []
-    for part in filter(None, (records[:_CANARY], records[_CANARY:])):
+    n_first = 0 if answers_in_batch_only(model) else _CANARY
+    for part in filter(None, (records[:n_first], records[n_first:])):
         completions += grades.completions(book.answers(part))
     uri = f"{artifacts_uri.rstrip('/')}/evaluations/{_run_id(model, grader_arn, records, settings)}.jsonl"
     objects.put_bytes(uri, b"".join(canonical_json(one) + b"\n" for one in completions))

@@ -46,7 +46,7 @@ def gather_report(
     prompts = {record.record_id: record.prompt for record in records if record.record_id in moved}
     before, after = (_texts(objects, run, moved) for run in (baseline, candidate))
     costs = {
-        f"{side} tokens": f"{run.prompt_tokens:,} in, {run.completion_tokens:,} out"
+        f"{side} tokens": f"{run.prompt_tokens:,} in, {run.completion_tokens:,} out{_cost_of(run)}"
         for side, run in (("baseline", baseline), ("candidate", candidate))
     }
     return ReportContent(
@@ -72,6 +72,10 @@ def publish_report(objects: ObjectStore, content: ReportContent, *, artifacts_ur
     objects.put_bytes(published.markdown_uri, plain.to_markdown(content).encode())
     objects.put_bytes(published.json_uri, machine.to_json(content))
     return published
+
+
+def _cost_of(run: EvaluationRun) -> str:
+    return "" if run.cost is None else f", for {run.cost:.4g}"
 
 
 def _texts(objects: ObjectStore, run: EvaluationRun, wanted: Iterable[str]) -> dict[str, str]:

@@ -113,8 +113,8 @@ def whole_number(given: object, field: str) -> int:
         raise InvalidInput(f"{field} is {given!r}; it must be a whole number.") from None
 
 
-def hours_of(given: object, field: str) -> float | None:
-    """A number of hours that a template may have turned into text; ``None`` when nothing is given.
+def amount_of(given: object, field: str, unit: str) -> float | None:
+    """A quantity that a template may have turned into text; ``None`` when nothing is given.
 
     Raises:
         InvalidInput: It is not a positive number.
@@ -122,12 +122,12 @@ def hours_of(given: object, field: str) -> float | None:
     if given in (None, "", "None"):
         return None
     try:
-        hours = float(str(given))
+        amount = float(str(given))
     except ValueError:
-        hours = 0.0
-    if not 0.0 < hours < float("inf"):
-        raise InvalidInput(f"{field} is {given!r}; it must be a positive number of hours.")
-    return hours
+        amount = 0.0
+    if not 0.0 < amount < float("inf"):
+        raise InvalidInput(f"{field} is {given!r}; it must be a positive number of {unit}.")
+    return amount
 
 
 def is_true(given: object, field: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.errors import InvalidJobSpec
+from airflow_provider_bedrock_rft.core.errors import InvalidJobSpec, RftError
 from airflow_provider_bedrock_rft.core.job.plane import Plane, plane_of_model
 from airflow_provider_bedrock_rft.core.job.spec import InvocationLogs
 from airflow_provider_bedrock_rft.hooks.inputs import fields_of, text_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_bedrock_rft.core.clock import Clock
+    from airflow_provider_bedrock_rft.core.job.forecast import PastRun
     from airflow_provider_bedrock_rft.core.job.plan import PlannedRequest
     from airflow_provider_bedrock_rft.core.job.spec import JobSpec
     from airflow_provider_bedrock_rft.core.job.submission import Submission
@@ -85,7 +87,14 @@ def submit_on(
 
 
 def rehearse(
-    hook: BedrockRftHook, training: TrainingService, spec: JobSpec, *, key: str, n_records: int | None
+    hook: BedrockRftHook,
+    training: TrainingService,
+    spec: JobSpec,
+    *,
+    key: str,
+    dataset: object,
+    artifacts_uri: object,
+    price_per_hour: float | None,
 ) -> Iterator[str]:
     """The requests of a first attempt and the forecast, as lines of a log; only who we are is asked.
 
@@ -96,8 +105,23 @@ def rehearse(
     from airflow_provider_bedrock_rft.core.job.plan import plan_lines
 
     constants = PlaneConstants() if training.capabilities.stores_files else NATIVE
-    forecast = n_records and forecast_job(spec.hyperparameters, n_records=n_records, plane=constants)
+    n_records = records_of(dataset)
+    past = earlier_runs(hook, artifacts_uri, spec.model)
+    forecast = n_records and forecast_job(
+        spec.hyperparameters, n_records=n_records, plane=constants, past=past, price_per_hour=price_per_hour
+    )
     yield from plan_lines(list(_requests(hook, training, spec, key)), forecast or None)
+
+
+def earlier_runs(hook: BedrockRftHook, artifacts_uri: object, model: str) -> list[PastRun]:
+    """Earlier jobs of this model that left their manifests below ``artifacts_uri``; none where that cannot be read."""
+    from airflow_provider_bedrock_rft.core.steps.forecast import past_runs
+
+    if not isinstance(artifacts_uri, str) or not artifacts_uri.startswith("s3://"):
+        return []
+    with suppress(RftError):
+        return past_runs(hook.objects, artifacts_uri=artifacts_uri, model=model)
+    return []
 
 
 def _requests(hook: BedrockRftHook, training: TrainingService, spec: JobSpec, key: str) -> Iterator[PlannedRequest]:

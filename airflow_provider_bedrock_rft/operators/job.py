@@ -30,7 +30,7 @@ from airflow_provider_bedrock_rft.hooks.inputs import (
     text_of,
 )
 from airflow_provider_bedrock_rft.hooks.intents import generation_of, intents_of, key_of
-from airflow_provider_bedrock_rft.hooks.oversight import oversight_of
+from airflow_provider_bedrock_rft.hooks.oversight import budget_of, oversight_of, price_of
 from airflow_provider_bedrock_rft.links import (
     BedrockRftGraderLink,
     BedrockRftGraderLogsLink,
@@ -94,6 +94,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         alarms: What follows from a finding of the running job's diagnosis, per rule: ``log`` (default), ``fail`` this
             task, ``stop`` the job too, or ``ignore``. ``default`` stands for the other rules.
         budget_hours: A job that is older is stopped, and this task fails.
+        budget_cost: Likewise a job whose estimated cost, by ``prices``, is higher.
+        prices: Your price list: model → price of an hour of its training. Used for ``budget_cost`` and the forecast.
         max_attempts: Jobs that may fail before the task does, however many retries it has.
         on_success_rerun: After Clear with unchanged inputs: ``adopt`` the earlier success, or ``train`` again.
         allow_unpinned_grader: Take a grader that could change under the running job.
@@ -115,6 +117,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "tags",
         "alarms",
         "budget_hours",
+        "budget_cost",
+        "prices",
         "wake_queue",
         *CONNECTION_FIELDS,
     )
@@ -153,6 +157,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         on_cancel: str = "stop",
         alarms: Mapping[str, str] | None = None,
         budget_hours: float | str | None = None,
+        budget_cost: float | str | None = None,
+        prices: Mapping[str, float] | None = None,
         max_attempts: int = 2,
         on_success_rerun: str = "adopt",
         allow_unpinned_grader: bool = False,
@@ -177,7 +183,8 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         self.wait_timeout_hours, self.poll_interval_seconds = wait_timeout_hours, poll_interval_seconds
         self.wake_queue = wake_queue
         self.on_cancel = one_of("on_cancel", on_cancel, "stop", "leave")
-        self.alarms, self.budget_hours = alarms, budget_hours
+        self.alarms = alarms
+        self.budget_hours, self.budget_cost, self.prices = budget_hours, budget_cost, prices
         self.max_attempts = max_attempts
         self.on_success_rerun = one_of("on_success_rerun", on_success_rerun, "adopt", "train")
         self.allow_unpinned_grader = allow_unpinned_grader
@@ -189,10 +196,11 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
 
     def _train(self, context: Context) -> dict[str, object]:
         with failing_fast():
-            is_watched = self.wait_for_completion
-            oversight = oversight_of(self.alarms, self.budget_hours, self.artifacts_uri, is_watched=is_watched)
+            price = price_of(self.prices, self.model)
+            budget = budget_of(self.budget_hours, self.budget_cost, price, self.model)
+            oversight = oversight_of(self.alarms, budget, self.artifacts_uri, is_watched=self.wait_for_completion)
             if is_true(self.render_template(self._dry_run, context), "dry_run"):
-                self._rehearse(context)
+                self._rehearse(context, price)
             submission = self._submit(context)
         self._tell(context, submission)
         if not self.wait_for_completion:
@@ -272,13 +280,16 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         training = training_on(self.hook, self.plane, spec.model)
         return training, with_output(training, spec, self.artifacts_uri)
 
-    def _rehearse(self, context: Context) -> NoReturn:
+    def _rehearse(self, context: Context, price: float | None) -> NoReturn:
         from airflow.providers.common.compat.sdk import AirflowSkipException
 
-        from airflow_provider_bedrock_rft.hooks.planes import records_of, rehearse
+        from airflow_provider_bedrock_rft.hooks.planes import rehearse
 
         training, spec = self._planned()
-        for line in rehearse(self.hook, training, spec, key=key_of(context), n_records=records_of(self.dataset)):
+        place, key = self.artifacts_uri, key_of(context)
+        for line in rehearse(
+            self.hook, training, spec, key=key, dataset=self.dataset, artifacts_uri=place, price_per_hour=price
+        ):
             self.log.info(line)
         raise AirflowSkipException("dry_run: nothing was sent, and nothing is trained.")
 

@@ -14,6 +14,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 import airflow_provider_bedrock_rft as rft
 from airflow_provider_bedrock_rft.cli.word_problems import generate_problems
+from airflow_provider_bedrock_rft.core.lineage.manifest import Manifest, Stage
+from airflow_provider_bedrock_rft.core.steps.lineage import write_manifest
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 
 pytestmark = pytest.mark.xdist_group("native_plane")  # one worker trains for the whole module
@@ -225,6 +227,36 @@ def test_a_rehearsal_sends_nothing(plane: Plane, caplog: pytest.LogCaptureFixtur
         plane.go(rft.BedrockRftCreateJobOperator, "rehearse", **fields)
     assert jobs_on(plane) == before
     assert plane.hook.session.client("iam").list_roles()["Roles"] == roles
+
+
+def test_a_rehearsal_foretells_time_and_cost_from_earlier_runs(
+    plane: Plane, job: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two jobs that ended left their manifests; the price list is the user's."""
+    place = f"s3://{BUCKET}/{tmp_path.name}"
+    for hours in (2, 3):
+        manifest = Manifest(
+            pipeline="tutor",
+            run_id=f"run-{hours}",
+            stage=Stage.JOB,
+            inputs={"base model": f"model:{MODEL}"},
+            outputs={"job": f"job:{job['job_id']}-{hours}"},
+            results={"steps": 100.0},
+            started_at=1000.0,
+            finished_at=1000.0 + 3600.0 * hours,
+        )
+        write_manifest(plane.hook.objects, manifest, artifacts_uri=place)
+    plane.hook.objects.put_bytes(f"{place}/lineage/tutor/run-2/notes.txt", b"not a manifest")
+    prices = {MODEL: "20", "others": 1}
+    fields = plane.training(dry_run=True, prices=prices, output_s3_uri=f"s3://{BUCKET}/out", artifacts_uri=place)
+    with pytest.raises(AirflowSkipException):
+        plane.go(rft.BedrockRftCreateJobOperator, "foretell", **fields)
+    said = "".join(capfd.readouterr())
+    assert "from 2 earlier runs" in said
+    assert "by the price list" in said
+    with pytest.raises(AirflowSkipException):
+        plane.go(rft.BedrockRftCreateJobOperator, "foretell_first", **{**fields, "artifacts_uri": f"{place}/new"})
+    assert "no time and no cost" in "".join(capfd.readouterr())
 
 
 @pytest.mark.parametrize(

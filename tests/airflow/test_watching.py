@@ -141,6 +141,14 @@ def test_a_used_up_budget_stops_the_job(bench: Bench, new_run: Any, way: Callabl
     assert bench.hook.training.get_job(run.ti.xcoms["job_id"]).status == "cancelled"
 
 
+def test_a_budget_of_money_counts_by_the_price_list(bench: Bench, new_run: Any) -> None:
+    run, prices = new_run("money"), {"openai.gpt-oss-20b": "1000"}
+    many_steps = {"n_epochs": 20, "batch_size": 16}
+    with pytest.raises(AirflowFailException, match=r"BudgetExceeded: .* costs about .*budget.* was stopped"):
+        deferred(bench, run, budget_cost=0.1, prices=prices, hyperparameters=many_steps)
+    assert bench.hook.training.get_job(run.ti.xcoms["job_id"]).status == "cancelled"
+
+
 def test_everything_a_job_reported_is_kept_once(bench: Bench, new_run: Any) -> None:
     bench.slow_down(0.0)
     run = new_run("whole")
@@ -160,6 +168,12 @@ def test_everything_a_job_reported_is_kept_once(bench: Bench, new_run: Any) -> N
         {"alarms": {"plateau": "explode"}},
         {"budget_hours": "soon"},
         {"budget_hours": -1},
+        {"budget_cost": 5.0},
+        {"budget_cost": 5.0, "prices": {"qwen.qwen3-32b": 3.0}},
+        {"budget_cost": "five", "prices": {"openai.gpt-oss-20b": 3.0}},
+        {"prices": {"openai.gpt-oss-20b": 0}},
+        {"prices": "cheap"},
+        {"budget_hours": 1.0, "wait_for_completion": False},
         {"alarms": {"plateau": "stop"}, "wait_for_completion": False},
     ],
 )

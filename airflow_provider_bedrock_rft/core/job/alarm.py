@@ -102,8 +102,10 @@ class Budget:
         ends_at = self.ends_at(created_at)
         if ends_at is None or now < ends_at:
             return
+        hours = (now - created_at) / 3600
+        cost = f" and costs about {hours * self.cost_per_hour:.2f}" if self.cost_per_hour else ""
         raise BudgetExceeded(
-            f"Job {job_id} has run for {(now - created_at) / 3600:.1f} h, which uses its budget up.",
+            f"Job {job_id} has run for {hours:.1f} h{cost}, which uses its budget up.",
             action="Raise the budget, or take its latest checkpoint.",
             job_id=job_id,
         )

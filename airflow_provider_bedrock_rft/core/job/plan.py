@@ -45,8 +45,11 @@ def plan_lines(requests: Sequence[PlannedRequest], forecast: Forecast | None) ->
 def _ranges(forecast: Forecast) -> Iterator[str]:
     if forecast.seconds:
         yield f"Forecast: {_hours(forecast.seconds)}."
+    elif forecast.n_steps:
+        yield "Forecast: no time and no cost; at least two earlier jobs of this model below artifacts_uri tell them."
     if forecast.cost:
-        yield f"Forecast: cost {forecast.cost.expected:.2f} ({forecast.cost.low:.2f} to {forecast.cost.high:.2f})."
+        low, mean, high = forecast.cost.low, forecast.cost.expected, forecast.cost.high
+        yield f"Forecast: cost {mean:.2f} ({low:.2f} to {high:.2f}), by the price list."
 
 
 def _hours(seconds: Range) -> str:

@@ -1,5 +1,8 @@
 from airflow_provider_bedrock_rft.assets import dataset_asset, job_asset, model_asset
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
+from airflow_provider_bedrock_rft.notifications.email import BedrockRftEmailNotifier
+from airflow_provider_bedrock_rft.notifications.slack import BedrockRftSlackNotifier
+from airflow_provider_bedrock_rft.notifications.sns import BedrockRftSnsNotifier
 from airflow_provider_bedrock_rft.operators.cancel import BedrockRftCancelJobOperator
 from airflow_provider_bedrock_rft.operators.checkpoint import BedrockRftSelectCheckpointOperator
 from airflow_provider_bedrock_rft.operators.dataset import (
@@ -47,6 +50,7 @@ __all__ = [
     "BedrockRftDeployGraderOperator",
     "BedrockRftDeployModelOperator",
     "BedrockRftDescribeDatasetOperator",
+    "BedrockRftEmailNotifier",
     "BedrockRftEvaluateModelOperator",
     "BedrockRftHook",
     "BedrockRftImportInvocationLogsOperator",
@@ -56,6 +60,8 @@ __all__ = [
     "BedrockRftPublishReportOperator",
     "BedrockRftRollbackModelOperator",
     "BedrockRftSelectCheckpointOperator",
+    "BedrockRftSlackNotifier",
+    "BedrockRftSnsNotifier",
     "BedrockRftSplitDatasetOperator",
     "BedrockRftUploadDatasetOperator",
     "BedrockRftWaitTrigger",

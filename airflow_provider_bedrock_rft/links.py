@@ -73,6 +73,14 @@ class BedrockRftJobLink(_ShownLink):
     name = "Training job"
 
 
+def run_page(base_url: str, dag_id: str, run_id: str, view: str = "") -> str:
+    """A run on the RFT page of the Airflow at ``base_url``; empty where that is not known."""
+    if not base_url.startswith("http"):
+        return ""
+    place = f"dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/plugin/bedrock-rft-run"
+    return f"{base_url.rstrip('/')}/{place}{view and f'#{view}'}"
+
+
 def console(region: str, path: str) -> str:
     """An address in the AWS console of ``region``."""
     partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -41,6 +41,10 @@ def get_provider_info() -> dict[str, object]:
                 "BedrockRftReportLink",
             )
         ],
+        "notifications": [
+            f"{ROOT}.notifications.{name}"
+            for name in ("email.BedrockRftEmailNotifier", "slack.BedrockRftSlackNotifier", "sns.BedrockRftSnsNotifier")
+        ],
         "config": {
             "bedrock_rft": {
                 "description": "What this provider's page shows in Airflow's UI.",

@@ -20,7 +20,7 @@ lock() { # minor, exact version, day of its dependencies ("" for today)
     constraints=(-c "$work/$minor.txt")
   fi
   echo "apache-airflow==$version" > "$work/pin.txt"
-  compile --generate-hashes --no-annotate --extra emulator --extra datasets --extra graders --group test "${constraints[@]}" -c "$work/pin.txt" pyproject.toml -o "requirements/airflow-$minor.lock"
+  compile --generate-hashes --no-annotate --extra emulator --extra datasets --extra graders --extra notifications --group test "${constraints[@]}" -c "$work/pin.txt" pyproject.toml -o "requirements/airflow-$minor.lock"
 }
 lock 3.1 3.1.8 2026-04-01
 lock 3.2 3.2.2 2026-06-01

@@ -108,22 +108,27 @@ class GateResult:
         )
 
 
-def table_of(result: GateResult) -> Iterator[str]:
-    """The decision as the lines of a table."""
-    rows = (
+def rows_of(result: GateResult) -> tuple[tuple[str, str], ...]:
+    """The decision as names and what is to be said of them."""
+    p = "too few samples" if result.p_value is None else f"p = {result.p_value:.3g}, alpha = {result.alpha:.3g}"
+    return (
         ("baseline", f"{result.baseline_model}  {_mean(result.baseline)}"),
         ("candidate", f"{result.candidate_model}  {_mean(result.candidate)}"),
         ("difference", str(result.difference) if result.difference else "too few samples"),
-        ("test", f"{result.test}, p = {result.p_value:.3g}, alpha = {result.alpha:.3g}"),
+        ("test", f"{result.test}, {p}"),
         ("samples", f"{result.n_samples} pairs: {result.n_wins} won, {result.n_losses} lost"),
         ("champion", result.champion_model or "nobody yet"),
         *(("reason", reason) for reason in result.reasons),
     )
+
+
+def table_of(result: GateResult) -> Iterator[str]:
+    """The decision as the lines of a table."""
     rule = "─" * 72
     yield rule
     yield f"{'verdict':<11}│ {result.verdict.upper()}"
     yield rule
-    for name, text in rows:
+    for name, text in rows_of(result):
         yield f"{name:<11}│ {text}"
     yield rule
 

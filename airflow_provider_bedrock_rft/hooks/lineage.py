@@ -52,8 +52,8 @@ def manifest_of(facts: StageFacts, context: Context, *, pipeline: str, now: floa
         pipeline=pipeline or ti.dag_id,
         run_id=ti.run_id,
         stage=Stage(facts.stage),
-        inputs=_references(facts.inputs),
-        outputs=_references(facts.outputs),
+        inputs=references_of(facts.inputs),
+        outputs=references_of(facts.outputs),
         parameters={name: str(value) for name, value in facts.parameters.items() if value not in (None, "")},
         results={name: value for name, value in facts.results.items() if value is not None},
         versions={component: version(component) for component in COMPONENTS},
@@ -62,7 +62,8 @@ def manifest_of(facts: StageFacts, context: Context, *, pipeline: str, now: floa
     )
 
 
-def _references(refs: Refs) -> dict[str, str]:
+def references_of(refs: Refs) -> dict[str, str]:
+    """Role → reference, as manifests name artefacts; what has no name is left out."""
     from airflow_provider_bedrock_rft.core.lineage.manifest import ref
 
     return {role: ref(kind, quote(name, safe=":/+=,@-_.")) for role, (kind, name) in refs.items() if name}

@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask
 from airflow_provider_bedrock_rft.hooks.lineage import manifest_of
+from airflow_provider_bedrock_rft.hooks.openlineage import is_heard, lineage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
     ui_color = "#e7ecff"
     artifacts_uri: Text | None = None
     pipeline: str = ""
+    _facts: StageFacts | None = None
 
     def __init__(
         self, *, aws_conn_id: str | None = "aws_default", region_name: str | None = None, **kwargs: Any
@@ -41,12 +43,19 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
     def record(self, context: Context, describe: Callable[[], StageFacts]) -> None:
         """Write the stage's manifest below ``artifacts_uri``, where there is one; never fails the task."""
         place = self.artifacts_uri
-        if not isinstance(place, str) or not place.startswith("s3://"):
+        has_place = isinstance(place, str) and place.startswith("s3://")
+        if not has_place and not is_heard():
             return
         try:
             from airflow_provider_bedrock_rft.core.steps.lineage import write_manifest
 
-            manifest = manifest_of(describe(), context, pipeline=self.pipeline, now=self.clock.now())
-            write_manifest(self.hook.objects, manifest, artifacts_uri=place)
+            self._facts = describe()
+            if has_place:
+                manifest = manifest_of(self._facts, context, pipeline=self.pipeline, now=self.clock.now())
+                write_manifest(self.hook.objects, manifest, artifacts_uri=str(place))
         except Exception as error:  # noqa: BLE001 -- the work is done and paid for; its record must not undo it
             self.log.warning("This task's lineage manifest could not be written: %s", error)
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ANN401, ARG002 - optional provider
+        """Inputs, outputs, hyper-parameters, results and grader version; OpenLineage's provider calls this."""
+        return lineage_of(self._facts) if self._facts else None

@@ -27,6 +27,8 @@ LENGTH_FACTOR = 2.0
 ABORTED_SHARE = 0.1
 GRADER_ERROR_SHARE = 0.01
 DIVERGENCE_STEPS = 4
+TRUTH_LOST_SHARE = 0.1
+GENERALISATION_GAP = 1 / 3
 STALL_FACTOR = 10.0
 STALL_SECONDS = 1800.0
 
@@ -42,6 +44,7 @@ class Code(str, Enum):
     LENGTH_RUNAWAY = "length-runaway"
     TRUNCATED_COMPLETIONS = "truncated-completions"
     REWARD_HACKING = "reward-hacking"
+    OVERFITTING = "overfitting"
     GRADER_ERRORS = "grader-errors"
     JOB_ERRORS = "job-errors"
     STALLED = "stalled"
@@ -54,7 +57,8 @@ class Observation:
     Attributes:
         curve: Its metrics so far.
         now: Epoch seconds, by the clock that dates the events.
-        held_out: Rewards on prompts that it does not train on, by step; from checkpoints that were evaluated.
+        held_out: Rewards on prompts that it does not train on, by step; from checkpoints that were evaluated, the base
+            first. Empty, those that the job itself reports.
         n_grader_calls: Invocations of its grader so far.
         n_grader_errors: Those that failed.
     """
@@ -64,6 +68,11 @@ class Observation:
     held_out: Sequence[float] = ()
     n_grader_calls: int = 0
     n_grader_errors: int = 0
+
+    @property
+    def truth(self) -> Sequence[float]:
+        """The held-out rewards, wherever they come from."""
+        return self.held_out or self.curve.series("held_out_reward")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,15 +199,32 @@ def _truncated(seen: Observation) -> str:
 
 
 def _reward_hacking(seen: Observation) -> str:
-    truth, rewards = seen.held_out, seen.curve.series("reward")
+    truth, rewards = seen.truth, seen.curve.series("reward")
     half = len(rewards) // 2
     if len(truth) < DIVERGENCE_STEPS or half < 5:
         return ""
     gained = fmean(rewards[half:]) - fmean(rewards[:half])
-    falls = all(later <= earlier for earlier, later in pairwise(truth[-DIVERGENCE_STEPS:]))
-    if not falls or truth[-1] >= truth[-DIVERGENCE_STEPS] or gained <= 2 * _noise(rewards) / half**0.5:
+    best, now = max(truth), truth[-1]
+    rises = any(later > earlier for earlier, later in pairwise(truth[-DIVERGENCE_STEPS:]))
+    if rises or best - now <= TRUTH_LOST_SHARE * abs(best) or gained <= 2 * _noise(rewards) / half**0.5:
         return ""
-    return f"the training reward rose by {gained:.3g} while the held-out reward fell to {truth[-1]:.3g}."
+    return f"the training reward rose by {gained:.3g} while the held-out reward fell from {best:.3g} to {now:.3g}."
+
+
+def _overfitting(seen: Observation) -> str:
+    truth, rewards = seen.truth, seen.curve.series("reward")
+    n = max(5, len(rewards) // 10)
+    if len(truth) < DIVERGENCE_STEPS or len(rewards) < 3 * n or _reward_hacking(seen):
+        return ""
+    first, now, held_out = fmean(rewards[:n]), fmean(rewards[-n:]), fmean(truth[-2:])
+    gained, followed = now - first, held_out - truth[0]
+    if (
+        gained <= 2 * _noise(rewards) / n**0.5
+        or followed >= gained / 2
+        or now - held_out < GENERALISATION_GAP * abs(now)
+    ):
+        return ""
+    return f"training reward went from {first:.3g} to {now:.3g}, held-out reward from {truth[0]:.3g} to {held_out:.3g}."
 
 
 def _grader_errors(seen: Observation) -> str:
@@ -284,6 +310,13 @@ _TABLE = (
         source="docs: held-out reward falls while the training reward rises",
         action="Take an earlier checkpoint, and look at what the grader rewards.",
         look=_reward_hacking,
+    ),
+    _Rule(
+        code=Code.OVERFITTING,
+        severity=Severity.WARNING,
+        source="the held-out reward follows by less than half, and is a third behind",
+        action="Take an earlier checkpoint; train for fewer epochs, or on more records.",
+        look=_overfitting,
     ),
     _Rule(
         code=Code.GRADER_ERRORS,

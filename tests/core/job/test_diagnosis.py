@@ -107,6 +107,24 @@ def test_reward_up_and_truth_down_is_hacking() -> None:
     assert codes(curve_of(), held_out=(0.6, 0.5)) == set()
 
 
+def test_truth_that_has_long_been_lost_is_hacking_still() -> None:
+    assert codes(curve_of(), held_out=(0.6, 0.1, 0.0, 0.0, 0.0, 0.0)) == {Code.REWARD_HACKING}
+
+
+def test_reward_up_and_truth_left_behind_is_overfitting() -> None:
+    assert codes(curve_of(), held_out=(0.5, 0.55, 0.52, 0.54, 0.53)) == {Code.OVERFITTING}
+    assert codes(curve_of(), held_out=(0.5, 0.55, 0.7, 0.78, 0.82)) == set()
+    assert codes(curve_of(), held_out=(0.5, 0.5, 0.5)) == set()
+
+
+def test_a_held_out_reward_that_the_job_reports_is_believed() -> None:
+    def make(step: int, random: Random) -> dict[str, float]:
+        held_out = {"val-score/rewards/mean@1": 0.5} if step % 10 == 0 else {}
+        return {**healthy(step, random), **held_out}
+
+    assert codes(curve_of(make)) == {Code.OVERFITTING}
+
+
 def test_truncated_completions() -> None:
     make = bent()
     cut = curve_of(lambda step, random: {**make(step, random), "response/aborted_ratio": 0.3})

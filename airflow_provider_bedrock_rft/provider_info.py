@@ -30,6 +30,7 @@ def get_provider_info() -> dict[str, object]:
         "hooks": [_modules("hooks", "bedrock_rft")],
         "cli": [f"{ROOT}.cli.airflow_commands.commands"],
         "triggers": [_modules("triggers", "waiting")],
+        "task-decorators": [{"name": "rft_grader", "class-name": f"{ROOT}.operators.grader_task.rft_grader_task"}],
         "extra-links": [
             f"{ROOT}.links.{name}"
             for name in (
@@ -38,6 +39,7 @@ def get_provider_info() -> dict[str, object]:
                 "BedrockRftGraderLink",
                 "BedrockRftGraderLogsLink",
                 "BedrockRftJobLink",
+                "BedrockRftPageLink",
                 "BedrockRftReportLink",
             )
         ],

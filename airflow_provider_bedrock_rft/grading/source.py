@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.errors import InvalidGrader
 from airflow_provider_bedrock_rft.core.grader.binding import ARGUMENTS
 from airflow_provider_bedrock_rft.core.grader.package import ENTRY_MODULE, PYTHON_VERSION, GraderSource
+from airflow_provider_bedrock_rft.grading.extraction import TASK_DECORATOR, dag_graders, extract
 from airflow_provider_bedrock_rft.grading.runtime import DISTRIBUTION, imports_of, runtime_files, runtime_requirements
 from airflow_provider_bedrock_rft.grading.wheels import pinned
 
@@ -47,7 +48,8 @@ def read_source(
     """The source of ``PATH[:NAME]``: a Python file or a package folder, and the function in it.
 
     Without ``NAME``: the one function decorated with ``rft_grader``, else ``lambda_handler``, else the one function
-    that takes a ``completion``. A function of ``(event, context)`` is deployed as it is. ``requirements`` may be given
+    that takes a ``completion``. A function of ``(event, context)`` is deployed as it is; one that ``@task.rft_grader``
+    decorates leaves its DAG's file behind, but for what it needs of it. ``requirements`` may be given
     without a version: the installed one is taken, so that the Lambda runs what was tried here. ``layered`` are those
     that a layer provides, with all that they require.
 
@@ -55,7 +57,7 @@ def read_source(
         InvalidGrader: The file cannot be read or parsed, or the function is not there or not clear.
     """
     path, name = split_spec(spec)
-    own, module = _own_files(path)
+    own, module, name = _from_dag_file(path, name) or (*_own_files(path), name)
     code = own[f"{module}/__init__.py" if f"{module}/__init__.py" in own else f"{module}.py"]
     function = _choose(list(_callables_of(_parse(code, path))), name, spec)
     trees = [_parse(content, Path(file)) for file, content in own.items() if file.endswith(".py")]
@@ -86,6 +88,28 @@ def split_spec(spec: str) -> tuple[Path, str]:
     return Path(spec), ""
 
 
+def _from_dag_file(path: Path, name: str) -> tuple[Mapping[str, bytes], str, str] | None:
+    """Files, module and function of a grader in a DAG's file; ``None`` where it has none, or none of that name."""
+    try:
+        content = path.read_bytes() if path.is_file() else b""
+    except OSError as error:
+        raise InvalidGrader(f"The grader {path} cannot be read: {error.strerror}.") from None
+    if TASK_DECORATOR.encode() not in content:
+        return None
+    tree = _parse(content, path)
+    found = [function for function in dag_graders(tree) if function.name == name or not name]
+    if not found:
+        return None
+    if len(found) > 1:
+        names = ", ".join(function.name for function in found)
+        raise InvalidGrader(f"{path} holds several graders: {names}.", action="Name one: PATH.py:NAME.")
+    function = found[0]
+    module = f"{function.name}_of_dag"
+    extracted = extract(tree, function, place=f"{path}, line {function.lineno}")
+    files = _with_siblings(path.with_name(f"{module}.py"), extracted)
+    return dict(files), module, function.name
+
+
 def _own_files(path: Path) -> tuple[Mapping[str, bytes], str]:
     module = path.name if path.is_dir() else path.stem
     if not module.isidentifier():
@@ -107,15 +131,15 @@ def _files_below(folder: Path) -> Iterator[Path]:
     return (file for file in sorted(folder.rglob("*")) if file.is_file() and "__pycache__" not in file.parts)
 
 
-def _with_siblings(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The file and, again and again, the modules and packages beside it that it imports."""
+def _with_siblings(path: Path, extracted: bytes | None = None) -> Iterator[tuple[str, bytes]]:
+    """The file (or what was extracted as one) and, again and again, the modules beside it that it imports."""
     folder, waiting, seen = path.parent, [path], set[Path]()
     while waiting:
         file = waiting.pop()
         if file in seen:
             continue
         seen.add(file)
-        content = file.read_bytes()
+        content = extracted if extracted is not None and file == path else file.read_bytes()
         yield str(file.relative_to(folder)), content
         if file.suffix == ".py":
             for name in imports_of(_parse(content, file)):

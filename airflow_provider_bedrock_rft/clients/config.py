@@ -24,6 +24,7 @@ class ClientConfig:
         upload_timeout_seconds: Between two bytes while a dataset is uploaded.
         max_retries: Repeats of a request that may be repeated, after throttling, 5xx or a lost connection.
         botocore_config: A ``botocore.config.Config`` whose values win over the ones above.
+        registry_uri: MLflow tracking URI of the registry of champions; empty keeps it in SSM Parameter Store.
         identify_jobs: Send the intent's token as Mantle ``metadata``. AWS does not document the field.
     """
 
@@ -38,6 +39,7 @@ class ClientConfig:
     upload_timeout_seconds: float = 300.0
     max_retries: int = 3
     botocore_config: Any = None
+    registry_uri: str = ""
     identify_jobs: bool = False
 
     def endpoint_for(self, service: str) -> str | None:

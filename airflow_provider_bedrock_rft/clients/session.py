@@ -123,10 +123,8 @@ class Session:
 
     @property
     def parameters(self) -> ParameterStore:
-        """SSM Parameter Store."""
-        from airflow_provider_bedrock_rft.clients.parameters import SsmParameters
-
-        return self._once("parameters", lambda: SsmParameters(self.client("ssm")))
+        """SSM Parameter Store, or the MLflow registry that the configuration names."""
+        return self._once("parameters", self._new_parameters)
 
     def intents(self, uri: str) -> IntentStore:
         """Intents kept in S3 below ``uri``."""
@@ -175,6 +173,15 @@ class Session:
                 verify=self.config.verify,
                 config=ours.merge(self.config.botocore_config) if self.config.botocore_config else ours,
             )
+
+    def _new_parameters(self) -> ParameterStore:
+        if self.config.registry_uri:
+            from airflow_provider_bedrock_rft.clients.parameters_mlflow import MlflowParameters
+
+            return MlflowParameters.at(self.config.registry_uri)
+        from airflow_provider_bedrock_rft.clients.parameters import SsmParameters
+
+        return SsmParameters(self.client("ssm"))
 
     def _new_mantle_training(self) -> TrainingService:
         from airflow_provider_bedrock_rft.clients.mantle import MantleTraining

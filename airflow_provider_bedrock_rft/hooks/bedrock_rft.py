@@ -85,6 +85,7 @@ class BedrockRftHook(BaseHook):
             session_factory=lambda: session,
             verify=True if wrapper.verify is None else wrapper.verify,
             botocore_config=wrapper.botocore_config,
+            registry_uri=str(wrapper.extra_config.get("registry_uri") or ""),
             identify_jobs=self.identify_jobs,
         )
         return _with_timeouts(config, wrapper.extra_config.get("config_kwargs") or {})
@@ -141,7 +142,7 @@ class BedrockRftHook(BaseHook):
 
     @property
     def parameters(self) -> ParameterStore:
-        """SSM Parameter Store."""
+        """The registry: SSM Parameter Store, or MLflow where the connection's extra has a ``registry_uri``."""
         return self.session.parameters
 
     @property

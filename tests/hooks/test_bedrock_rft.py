@@ -222,3 +222,16 @@ def test_intents_live_below_the_given_uri(connect: Any) -> None:
     assert hook.intents("s3://my-bucket/a") is hook.intents("s3://my-bucket/a")
     with pytest.raises(InvalidInput, match="S3 URI"):
         hook.intents("not-a-uri")
+
+
+def test_the_registry_may_be_mlflows(connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(region_name="us-west-2", registry_uri="sqlite:////nowhere/registry.db")
+    assert BedrockRftHook("rft").client_config.registry_uri == "sqlite:////nowhere/registry.db"
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(InvalidInput, match="MLflow is not installed"):
+        _ = BedrockRftHook("rft").parameters
+
+
+def test_without_a_registry_uri_it_is_ssm(connect: Callable[..., None]) -> None:
+    connect(region_name="us-west-2")
+    assert type(BedrockRftHook("rft").parameters).__name__ == "SsmParameters"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink
+from airflow.providers.common.compat.sdk import BaseOperatorLink, conf
 
 from airflow_provider_bedrock_rft.core.errors import InvalidIdentifier
 from airflow_provider_bedrock_rft.core.identifiers import LambdaArn
@@ -71,6 +71,25 @@ class BedrockRftJobLink(_ShownLink):
     """The training job."""
 
     name = "Training job"
+
+
+class BedrockRftPageLink(BaseOperatorLink):
+    """The task on the RFT page: the curve of a job, the comparison of a gate."""
+
+    name = "RFT page"
+
+    @property
+    def xcom_key(self) -> str:
+        """Where the address travels from worker to server."""
+        return f"_link_{type(self).__name__}"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 -- Airflow's signature
+        """The address; empty where Airflow does not know its own."""
+        run = run_page(conf.get("api", "base_url", fallback=""), ti_key.dag_id, ti_key.run_id)
+        if not run:
+            return ""
+        task = f"tasks/{quote(ti_key.task_id, safe='')}{f'/mapped/{ti_key.map_index}' if ti_key.map_index >= 0 else ''}"
+        return f"{run.rpartition('/plugin/')[0]}/{task}/plugin/bedrock-rft-task"
 
 
 def run_page(base_url: str, dag_id: str, run_id: str, view: str = "") -> str:

@@ -13,7 +13,7 @@ from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import GRADER, MODEL, fields_of, text_of, whole_number
 from airflow_provider_bedrock_rft.hooks.payloads import payload_of, to_xcom
-from airflow_provider_bedrock_rft.links import BedrockRftArtifactsLink, ShowsLinks, folder_url
+from airflow_provider_bedrock_rft.links import BedrockRftArtifactsLink, BedrockRftPageLink, ShowsLinks, folder_url
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"model": "json", "grader": "json", "settings": "json"}
-    operator_extra_links = (BedrockRftArtifactsLink(),)
+    operator_extra_links = (BedrockRftArtifactsLink(), BedrockRftPageLink())
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
 from airflow_provider_bedrock_rft.links import (
     BedrockRftGraderLink,
     BedrockRftGraderLogsLink,
+    BedrockRftPageLink,
     ShowsLinks,
     grader_links,
 )
@@ -80,7 +81,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"environment": "json"}
-    operator_extra_links = (BedrockRftGraderLink(), BedrockRftGraderLogsLink())
+    operator_extra_links = (BedrockRftGraderLink(), BedrockRftGraderLogsLink(), BedrockRftPageLink())
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ from airflow_provider_bedrock_rft.links import (
     BedrockRftGraderLink,
     BedrockRftGraderLogsLink,
     BedrockRftJobLink,
+    BedrockRftPageLink,
     ShowsLinks,
     grader_links,
     job_url,
@@ -130,7 +131,12 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         "tags": "json",
         "alarms": "json",
     }
-    operator_extra_links = (BedrockRftJobLink(), BedrockRftGraderLink(), BedrockRftGraderLogsLink())
+    operator_extra_links = (
+        BedrockRftJobLink(),
+        BedrockRftGraderLink(),
+        BedrockRftGraderLogsLink(),
+        BedrockRftPageLink(),
+    )
     _release: Callable[[], None] | None = None
     _is_killed = False
 

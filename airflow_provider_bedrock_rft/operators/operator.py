@@ -9,10 +9,12 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask
 from airflow_provider_bedrock_rft.hooks.lineage import manifest_of
 from airflow_provider_bedrock_rft.hooks.openlineage import is_heard, lineage_of
+from airflow_provider_bedrock_rft.links import BedrockRftPageLink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from airflow.providers.common.compat.sdk import BaseOperatorLink
     from airflow.sdk import Context
 
     from airflow_provider_bedrock_rft.hooks.inputs import Text
@@ -29,6 +31,7 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
     """
 
     ui_color = "#e7ecff"
+    operator_extra_links: Collection[BaseOperatorLink] = (BedrockRftPageLink(),)
     artifacts_uri: Text | None = None
     pipeline: str = ""
     _facts: StageFacts | None = None

@@ -17,7 +17,7 @@ from airflow_provider_bedrock_rft.hooks.gate import GateResult, table_of
 from airflow_provider_bedrock_rft.hooks.inputs import MODEL, fields_of, text_of
 from airflow_provider_bedrock_rft.hooks.intents import key_of
 from airflow_provider_bedrock_rft.hooks.payloads import payload_of, to_xcom
-from airflow_provider_bedrock_rft.links import BedrockRftAliasLink, ShowsLinks, parameter_url
+from airflow_provider_bedrock_rft.links import BedrockRftAliasLink, BedrockRftPageLink, ShowsLinks, parameter_url
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 from airflow_provider_bedrock_rft.operators.steering import SteersByVerdict, check_branches
 
@@ -177,7 +177,7 @@ class BedrockRftPromoteModelOperator(ShowsLinks, BedrockRftOperator):
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"model": "json", "gate": "json", "lineage": "json"}
-    operator_extra_links = (BedrockRftAliasLink(),)
+    operator_extra_links = (BedrockRftAliasLink(), BedrockRftPageLink())
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ class BedrockRftRollbackModelOperator(ShowsLinks, BedrockRftOperator):
     """
 
     template_fields = ("pipeline", "reason", "artifacts_uri", *CONNECTION_FIELDS)
-    operator_extra_links = (BedrockRftAliasLink(),)
+    operator_extra_links = (BedrockRftAliasLink(), BedrockRftPageLink())
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import GRADER, MODEL, fields_of, text_of
 from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
-from airflow_provider_bedrock_rft.links import BedrockRftArtifactsLink
+from airflow_provider_bedrock_rft.links import BedrockRftArtifactsLink, BedrockRftPageLink
 from airflow_provider_bedrock_rft.operators.evaluation import EvaluatingOperator
 from airflow_provider_bedrock_rft.operators.steering import SteersByVerdict, check_branches
 
@@ -61,7 +61,7 @@ class BedrockRftAssessReadinessOperator(EvaluatingOperator, SteersByVerdict):
         "settings": "json",
         "rule": "json",
     }
-    operator_extra_links = (BedrockRftArtifactsLink(),)
+    operator_extra_links = (BedrockRftArtifactsLink(), BedrockRftPageLink())
 
     def __init__(
         self,

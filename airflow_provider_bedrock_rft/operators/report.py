@@ -13,7 +13,7 @@ from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.gate import GateResult
 from airflow_provider_bedrock_rft.hooks.inputs import JOB_ID, text_of
 from airflow_provider_bedrock_rft.hooks.payloads import payload_of, to_xcom
-from airflow_provider_bedrock_rft.links import BedrockRftReportLink, ShowsLinks, object_url
+from airflow_provider_bedrock_rft.links import BedrockRftPageLink, BedrockRftReportLink, ShowsLinks, object_url
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class BedrockRftPublishReportOperator(ShowsLinks, BedrockRftOperator):
         "job": "json",
         "champion": "json",
     }
-    operator_extra_links = (BedrockRftReportLink(),)
+    operator_extra_links = (BedrockRftReportLink(), BedrockRftPageLink())
 
     def __init__(
         self,

@@ -218,4 +218,4 @@ def test_a_dag_of_ours_survives_serialisation() -> None:
         ).expand(model=["a", "b"])
     again = serializer.from_dict(json.loads(json.dumps(serializer.to_dict(dag))))
     assert again.get_task("g").inherits_from_skipmixin
-    assert len(list(again.get_task("t").operator_extra_links)) == 3
+    assert len(list(again.get_task("t").operator_extra_links)) == 4

@@ -164,7 +164,7 @@ def _entropy_collapse(seen: Observation) -> str:
     entropies = seen.curve.series("entropy")
     if len(entropies) < 10:
         return ""
-    first, last = fmean(entropies[:3]), fmean(entropies[-3:])
+    first, last = max(entropies[:3]), fmean(entropies[-3:])  # it may be over within the first steps
     if first <= 0 or last > ENTROPY_SHARE * first:
         return ""
     return f"the entropy fell from {first:.3g} to {last:.3g}: the model repeats itself and explores no more."

@@ -152,7 +152,14 @@ def make_session() -> Callable[..., TrainingSession]:
 
 @pytest.fixture
 def train() -> Callable[..., Run]:
-    def loop(prompts: Sequence[Sequence[dict[str, object]]], grade: Grader, n_steps: int, **settings: float) -> Run:
+    def loop(
+        prompts: Sequence[Sequence[dict[str, object]]],
+        grade: Grader,
+        n_steps: int,
+        *,
+        on_step: Callable[[int, FloatArray], None] = lambda _step, _weights: None,
+        **settings: float,
+    ) -> Run:
         seed = int(settings.pop("seed", 0))
         run, random, order = Run(new_session(prompts, seed, **settings)), Random(seed), list[int]()
         for step in range(n_steps):
@@ -164,6 +171,7 @@ def train() -> Callable[..., Run]:
             run.metrics.append(run.session.update(rewards))
             run.rewards.append(fmean(r for rs in rewards for r in rs if r is not None))
             run.lengths.append(fmean(c.n_tokens for group in groups for c in group))
+            on_step(step + 1, run.weights)
         return run
 
     return loop

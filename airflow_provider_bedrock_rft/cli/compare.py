@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
     from airflow_provider_bedrock_rft.core.evaluation.score_lines import ScoreFile
     from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
     from airflow_provider_bedrock_rft.core.promotion.report.content import ReportContent
@@ -27,6 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("baseline", type=Path, metavar="BASELINE.jsonl", help="scores of what serves now")
     parser.add_argument("candidate", type=Path, metavar="CANDIDATE.jsonl", help="scores of what may replace it")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="promotion policy, YAML or JSON")
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="enter the test here, and hold it to what is left of the policy's yearly_risk; made if absent",
+    )
     parser.add_argument(
         "--cluster",
         metavar="KEY",
@@ -55,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(args: argparse.Namespace) -> ReportContent:
     from airflow_provider_bedrock_rft.core.errors import InvalidInput
+    from airflow_provider_bedrock_rft.core.evaluation.calibration import calibration_of
     from airflow_provider_bedrock_rft.core.evaluation.paired import compare
     from airflow_provider_bedrock_rft.core.evaluation.score_lines import refuse_different_graders
     from airflow_provider_bedrock_rft.core.promotion.gate import judge
@@ -72,18 +80,32 @@ def _compare(args: argparse.Namespace) -> ReportContent:
         n_resamples=args.resamples,
         seed=args.seed,
     )
+    labelled = baseline.labelled + candidate.labelled
     texts = {
         name: Sides(baseline=text, candidate=candidate.completions.get(name, ""))
         for name, text in baseline.completions.items()
     }
     return ReportContent(
         comparison=comparison,
-        decision=judge(comparison, policy),
+        decision=judge(comparison, policy, alpha=_alpha_of(args, comparison, policy)),
         title=f"{args.candidate.name} against {args.baseline.name}",
         baseline=args.baseline.name,
         candidate=args.candidate.name,
         texts=texts,
+        calibration=calibration_of(labelled, truth="labels of people") if labelled else None,
     )
+
+
+def _alpha_of(args: argparse.Namespace, comparison: Comparison, policy: PromotionPolicy) -> float:
+    """The level of this test: by the ledger, or without one its fair share of the year's risk."""
+    from airflow_provider_bedrock_rft.cli.compare_ledger import enter_in_file
+    from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
+    from airflow_provider_bedrock_rft.core.promotion.ledger import planned_alpha
+
+    if args.ledger is None:
+        return planned_alpha(policy)
+    test_id = f"{args.candidate} against {args.baseline}"
+    return enter_in_file(args.ledger, comparison, policy, test_id=test_id, now=SystemClock().now()).alpha
 
 
 def _read_scores(path: Path, cluster: str) -> ScoreFile:

@@ -27,12 +27,14 @@ class ScoreFile:
         samples: In order of first appearance.
         completions: Sample id → its first completion's text, where lines carry texts.
         graders: Every grader named.
+        labelled: Score and label of every completion that people have labelled.
     """
 
     source: str
     samples: tuple[SampleScores, ...]
     completions: Mapping[str, str] = field(default_factory=dict)
     graders: frozenset[str] = frozenset()
+    labelled: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +49,15 @@ class _Line:
     prompt: str
     grader: str
     completion: str
+    label: float | None
 
 
 def read_score_file(lines: Iterable[str], *, source: str, cluster: str = CLUSTER_BY_GROUP) -> ScoreFile:
     """The scores in ``lines``; several lines with one ``sample_id`` are its completions.
 
     Args:
-        lines: ``{"sample_id": str, "score": number, "group"?, "slice"?, "completion_tokens"?, "latency_ms"?}`` each;
-            further fields are ignored.
+        lines: ``{"sample_id": str, "score": number, "group"?, "slice"?, "completion_tokens"?, "latency_ms"?,
+            "label"?}`` each; further fields are ignored.
         source: Name for messages.
         cluster: ``group``, or the slice key whose values are the groups.
 
@@ -74,6 +77,9 @@ def read_score_file(lines: Iterable[str], *, source: str, cluster: str = CLUSTER
         samples=tuple(_sample(parts) for parts in gathered.values()),
         completions={name: parts[0].completion for name, parts in gathered.items() if parts[0].completion},
         graders=frozenset(line.grader for parts in gathered.values() for line in parts if line.grader),
+        labelled=tuple(
+            (line.score, line.label) for parts in gathered.values() for line in parts if line.label is not None
+        ),
     )
 
 
@@ -166,6 +172,7 @@ def _parse(text: str, place: str, cluster: str) -> _Line:
         prompt=_text(fields, "prompt", place),
         grader=_text(fields, "grader", place),
         completion=_text(fields, "completion", place),
+        label=_number(fields, "label", place),
     )
 
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import payload
+from airflow_provider_bedrock_rft.core.evaluation.calibration import GraderCalibration, calibration_of
 from airflow_provider_bedrock_rft.core.promotion.report import machine, page, plain
 from airflow_provider_bedrock_rft.core.promotion.report.content import ReportContent, Sides
-from airflow_provider_bedrock_rft.core.steps.evaluation import load_completions
+from airflow_provider_bedrock_rft.core.steps.evaluation import TRUTH, load_completions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_bedrock_rft.core.dataset.record import Record
+    from airflow_provider_bedrock_rft.core.evaluation.estimate import TooFewSamples
     from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
     from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun
     from airflow_provider_bedrock_rft.core.ports import ObjectStore
@@ -56,6 +58,7 @@ def gather_report(
         baseline=baseline.model,
         candidate=candidate.model,
         reward_curve=reward_curve,
+        calibration=_calibration(objects, (baseline, candidate)),
         texts={
             name: Sides(prompt=prompts.get(name, ""), baseline=before.get(name, ""), candidate=after.get(name, ""))
             for name in moved
@@ -72,6 +75,13 @@ def publish_report(objects: ObjectStore, content: ReportContent, *, artifacts_ur
     objects.put_bytes(published.markdown_uri, plain.to_markdown(content).encode())
     objects.put_bytes(published.json_uri, machine.to_json(content))
     return published
+
+
+def _calibration(objects: ObjectStore, runs: Sequence[EvaluationRun]) -> GraderCalibration | TooFewSamples | None:
+    """Scores against what the grader itself calls right, where it gives partial credit and says both."""
+    graded = [one for run in runs for one in load_completions(objects, run) if one.score is not None]
+    pairs = [(one.score or 0.0, one.metrics[TRUTH]) for one in graded if TRUTH in one.metrics]
+    return calibration_of(pairs, truth=f"the grader's component {TRUTH!r}") if pairs else None
 
 
 def _cost_of(run: EvaluationRun) -> str:

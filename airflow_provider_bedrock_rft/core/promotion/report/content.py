@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from airflow_provider_bedrock_rft.core.evaluation.calibration import GraderCalibration
+from airflow_provider_bedrock_rft.core.evaluation.estimate import TooFewSamples
 from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
 from airflow_provider_bedrock_rft.core.promotion.decision import Decision
 
@@ -30,6 +32,7 @@ class ReportContent:
         candidate: Name of the candidate.
         reward_curve: Training step and mean reward.
         texts: Sample id → texts, for the samples that moved most.
+        calibration: Of the grader, where there are labels.
         facts: Name → value: costs, fingerprints, versions.
     """
 
@@ -40,4 +43,5 @@ class ReportContent:
     candidate: str = "candidate"
     reward_curve: Sequence[tuple[float, float]] = ()
     texts: Mapping[str, Sides] = field(default_factory=dict)
+    calibration: GraderCalibration | TooFewSamples | None = None
     facts: Mapping[str, str] = field(default_factory=dict)

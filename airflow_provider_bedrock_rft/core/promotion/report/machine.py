@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from airflow_provider_bedrock_rft.core.evaluation.calibration import GraderCalibration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,6 +47,9 @@ def to_mapping(content: ReportContent) -> Mapping[str, object]:
         "power": _power(decision.power),
         "slices": [_slice(one) for one in comparison.slices],
         "growth": [msgspec.to_builtins(one) for one in comparison.growth],
+        "grader_calibration": msgspec.to_builtins(content.calibration)
+        if isinstance(content.calibration, GraderCalibration)
+        else None,
         "n_resamples": comparison.n_resamples,
         "seed": comparison.seed,
         "needs_approval": decision.needs_approval,

@@ -26,6 +26,7 @@ def to_html(content: ReportContent) -> str:
         comparison=content.comparison,
         decision=content.decision,
         forest=forest_of(content.comparison),
+        bins=getattr(content.calibration, "bins", ()),
         curve=curve_of(content.reward_curve),
         width=WIDTH,
         height=HEIGHT,

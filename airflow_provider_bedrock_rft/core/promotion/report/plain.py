@@ -62,5 +62,7 @@ def _rows(content: ReportContent) -> Iterator[tuple[str, str]]:
         )
     for growth in comparison.growth:
         yield growth.what, f"{growth.growth:+.1%} [{growth.low:+.1%}, {growth.high:+.1%}]"
+    if content.calibration is not None:
+        yield "grader", str(content.calibration)
     yield "seed, resamples", f"{comparison.seed}, {comparison.n_resamples:,}"
     yield from content.facts.items()

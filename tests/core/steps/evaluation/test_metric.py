@@ -8,9 +8,14 @@ import msgspec
 import pytest
 
 from airflow_provider_bedrock_rft.core.errors import InvalidScores
+from airflow_provider_bedrock_rft.core.evaluation.calibration import GraderCalibration
 from airflow_provider_bedrock_rft.core.evaluation.run import EvaluationRun, ScoredCompletion, summarize
 from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
+from airflow_provider_bedrock_rft.core.promotion.gate import judge
+from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
+from airflow_provider_bedrock_rft.core.promotion.report import page
 from airflow_provider_bedrock_rft.core.steps.evaluation import compare_runs, metrics_of
+from airflow_provider_bedrock_rft.core.steps.report import gather_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,3 +73,14 @@ def test_without_the_component_auto_is_the_score(objects: FakeObjects) -> None:
 def test_a_metric_that_nobody_reports_is_refused_by_name(objects: FakeObjects) -> None:
     with pytest.raises(InvalidScores, match=r"no metric 'truth'\. It reports correct, format"):
         compare_runs(objects, *sides(objects), metric="truth")
+
+
+def test_the_report_holds_the_score_against_what_the_grader_calls_right(objects: FakeObjects) -> None:
+    base, tuned = sides(objects)
+    comparison = compare_runs(objects, base, tuned)
+    decision = judge(comparison, PromotionPolicy())
+    content = gather_report(objects, baseline=base, candidate=tuned, comparison=comparison, decision=decision)
+    assert isinstance(content.calibration, GraderCalibration)
+    assert (content.calibration.n, content.calibration.n_false_passes, content.calibration.kappa) == (120, 0, 1.0)
+    assert content.calibration.bias == pytest.approx(0.1 * 57 / 120)
+    assert "calibration" in page.to_html(content).lower()

@@ -41,7 +41,7 @@ def main(folder: str, handler: str, memory_mb: str) -> None:
         reply = b""
         try:
             function = function or _load(handler)
-            reply = json.dumps(function(json.loads(body), None)).encode()  # type: ignore[operator]
+            reply = _encode(function(json.loads(body), None))  # type: ignore[operator]
         except BaseException as raised:  # noqa: BLE001 -- SystemExit and its kind are what is looked for
             error = _describe(raised)
         header = {
@@ -54,6 +54,17 @@ def main(folder: str, handler: str, memory_mb: str) -> None:
         }
         answers.write(json.dumps(header).encode() + b"\n" + reply)
         answers.flush()
+
+
+class Unserialisable(TypeError):
+    """A reply that is no JSON."""
+
+
+def _encode(reply: object) -> bytes:
+    try:
+        return json.dumps(reply).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unserialisable(str(error)) from None
 
 
 def _limit(data_bytes: int) -> None:

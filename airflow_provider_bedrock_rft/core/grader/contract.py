@@ -49,6 +49,7 @@ class ReplyFault(str, Enum):
     SCORE_NOT_A_NUMBER = "score-not-a-number"
     SCORE_NOT_FINITE = "score-not-finite"
     SAMPLE_UNANSWERED = "sample-unanswered"
+    TOO_MANY_ENTRIES = "too-many-entries"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,9 @@ def read_reply(payload: bytes, sample_ids: Sequence[str]) -> Reply:
             findings.append(score)
         else:
             scores[score.sample_id] = score
+    if len(entries) > len(sample_ids):
+        message = f"There are {len(entries)} entries for {len(sample_ids)} samples."
+        findings.insert(0, ReplyFinding(fault=ReplyFault.TOO_MANY_ENTRIES, message=message))
     blamed = {finding.sample_id for finding in findings}
     findings += [
         ReplyFinding(fault=ReplyFault.SAMPLE_UNANSWERED, message=f"Sample {missing!r} has no score.", sample_id=missing)
@@ -249,7 +253,7 @@ def _id_of(entry: Mapping[str, object], position: int, known: frozenset[str], se
 
 
 def _number_of(entry: Mapping[str, object], sample_id: str) -> float:
-    if "aggregate_reward_score" not in entry:
+    if entry.get("aggregate_reward_score") is None:
         message = f"Sample {sample_id!r} has no aggregate_reward_score."
         raise _BrokenReply(ReplyFault.SCORE_ABSENT, message, sample_id)
     value = entry["aggregate_reward_score"]

@@ -12,6 +12,14 @@ class InvalidReward(ValueError):
     """A verdict that cannot train: not a number, or not a finite one."""
 
 
+class RewardAbsent(InvalidReward):
+    """No verdict at all: a way through the function returns nothing."""
+
+
+class RewardNotFinite(InvalidReward):
+    """Not a number in the sense of floating point, or infinity."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
     """The number that trains, and what it is made of.
@@ -48,10 +56,13 @@ def as_reward(verdict: object) -> Reward:
         return verdict
     if isinstance(verdict, Real):
         return Reward(float(verdict))
+    if verdict is None:
+        raise RewardAbsent("The grader returned None; a number or a Reward is needed.")
     raise InvalidReward(f"The grader returned {type(verdict).__name__}; a number or a Reward is needed.")
 
 
 def _check_finite(name: str, number: object) -> None:
-    if not isinstance(number, Real) or not math.isfinite(number):
-        shown = repr(number) if isinstance(number, float) else type(number).__name__
-        raise InvalidReward(f"{name} is {shown}; a finite number is needed.")
+    if not isinstance(number, Real):
+        raise InvalidReward(f"{name} is {type(number).__name__}; a finite number is needed.")
+    if not math.isfinite(number):
+        raise RewardNotFinite(f"{name} is {number!r}; a finite number is needed.")

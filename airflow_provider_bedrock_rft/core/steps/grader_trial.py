@@ -27,6 +27,7 @@ _KINDS = {
     "Sandbox.Timedout": "Hang",
     "Runtime.ExitError": "Exit",
     "Runtime.ImportModuleError": "ImportError",
+    "Runtime.MarshalError": "Unserialisable",
     "Runtime.OutOfMemory": "MemoryError",
 }
 

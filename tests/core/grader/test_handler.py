@@ -73,14 +73,26 @@ def test_numbers_truth_values_and_rewards_are_verdicts(verdict: object, value: f
     assert run(lambda completion: verdict)["x"] == value  # noqa: ARG005
 
 
-@pytest.mark.parametrize("verdict", [None, "1.0", math.nan, math.inf, [1.0], {"score": 1.0}])
-def test_anything_else_is_scored_at_the_floor_and_said_so(verdict: object, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "kind"),
+    [
+        (None, "RewardAbsent"),
+        ("1.0", "InvalidReward"),
+        (math.nan, "RewardNotFinite"),
+        (math.inf, "RewardNotFinite"),
+        ([1.0], "InvalidReward"),
+        ({"score": 1.0}, "InvalidReward"),
+    ],
+)
+def test_anything_else_is_scored_at_the_floor_and_said_so(
+    verdict: object, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     grader = rft_grader(floor=-1.0)(lambda completion: verdict)  # noqa: ARG005
     reply = grader.lambda_handler(build_event(SAMPLES))
     scores = parse_reply(json.dumps(reply).encode(), ["x", "y"])
     assert scores["x"].value == -1.0
-    assert scores["x"].metrics == {"grader_error": 1.0, "grader_error.InvalidReward": 1.0}
-    assert "InvalidReward" in capsys.readouterr().err
+    assert scores["x"].metrics == {"grader_error": 1.0, f"grader_error.{kind}": 1.0}
+    assert kind in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [ValueError("secret 4"), KeyError("secret"), SystemExit(3), RecursionError()])

@@ -22,6 +22,8 @@ _WRAPPERS = re.compile(r"\\(?:boxed|text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
 _LATEX_NOISE = re.compile(r"\\[,;:! ()\[\]]|\{,\}")
 _ANY_NUMBER = re.compile(rf"(?<![\w.]){_NUMBER}(?:\s*/\s*{_NUMBER})?")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:([.,'_ \u00a0\u202f\u2009])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
+_POWER = re.compile(r"(?<=[\d)}])[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]")
+"""A raised digit behind a number: another number, other than in a unit (``12 m²``)."""
 _SIGNS = str.maketrans(
     {
         "\u2212": "-",  # minus
@@ -111,6 +113,7 @@ def _said_value(answer: str) -> Fraction | str:
 
 def _plain(text: str) -> str:
     text = "".join(str(digit) if (digit := unicodedata.decimal(c, None)) is not None else c for c in text)
+    text = _POWER.sub(" ^ 1", text)
     text = _LATEX_NOISE.sub(lambda match: "," if match.group() == "{,}" else " ", text.translate(_SIGNS))
     text = _WRAPPERS.sub(r" \1 ", _WRAPPERS.sub(r" \1 ", text))
     text = _LATEX_FRACTION.sub(r" \1\2/\3 ", text)

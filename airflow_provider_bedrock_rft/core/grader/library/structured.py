@@ -65,7 +65,8 @@ def tool_call_match(completion: str, reference: object, *, name_credit: float = 
     if expected is None or not (wanted_name := _first(expected, _NAME_KEYS)):
         raise ValueError("The reference names no tool.")
     call = _unnest(given)
-    if call is None or normalise(str(_first(call, _NAME_KEYS))) != normalise(str(wanted_name)):
+    name = _first(call, _NAME_KEYS) if call is not None else None
+    if call is None or not isinstance(name, str) or normalise(name) != normalise(str(wanted_name)):
         return Reward(0.0, components={"tool": 0.0, "arguments": 0.0})
     wanted, said = (_leaves(_as_object(_first(part, _ARGUMENT_KEYS)) or {}) for part in (expected, call))
     n_right = sum(name in said and same_value(said[name], value) for name, value in wanted.items())

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_provider_bedrock_rft.core.grader.contract import read_reply
+from airflow_provider_bedrock_rft.core.grader.contract import ReplyFault, read_reply
 from airflow_provider_bedrock_rft.core.grader.trial.checks import show
 from airflow_provider_bedrock_rft.core.grader.trial.report import MAX_SAMPLES_SHOWN, Check, Shown
 
@@ -30,6 +30,9 @@ _CODES = {
     "ImportError": "import-not-packaged",
     "MemoryError": "memory-exceeded",
     "InvalidReward": "reward-not-a-number",
+    "Unserialisable": ReplyFault.NOT_JSON.value,
+    "RewardAbsent": "reward-absent",
+    "RewardNotFinite": "reward-not-finite",
 }
 _FATAL = frozenset({"Hang", "Exit", "EnvironmentVariable", "ModuleNotFoundError", "ImportError"})
 _LOGGED = re.compile(r"^\[grader\] sample (?P<id>.+?): (?P<type>\w+)(?P<rest>.*)$", re.MULTILINE)

@@ -54,7 +54,11 @@ CONTENTS = {
     "Start": ["tutorial"],
     "How to": sorted(f"how-to/{page.stem}" for page in HERE.glob("how-to/*.md")),
     "Run it": ["operations", "troubleshooting"],
-    "Look it up": ["reference/operators", "reference/dataset-findings", *generate.PAGES, "glossary"],
+    "Look it up": [
+        *sorted(f"reference/{page.stem}" for page in HERE.glob("reference/*.md")),
+        *generate.PAGES,
+        "glossary",
+    ],
     "Understand it": [*sorted(f"explanation/{page.stem}" for page in HERE.glob("explanation/*.md")), "comparison"],
     "Decisions": ["adr/index", *sorted(f"adr/{page.stem}" for page in HERE.glob("adr/0*.md"))],
 }

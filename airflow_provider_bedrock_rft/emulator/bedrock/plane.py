@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.bedrock.call import Call, Handler, handlers
@@ -40,7 +41,8 @@ class NativePlane:
                 handler = self._handlers.get(operation.name)
                 if handler is None:
                     return not_emulated(f"The operation {operation.name} of {name}")
-                return await self._serve(service, operation, labels, request, handler)
+                answer = await self._serve(service, operation, labels, request, handler)
+                return replace(answer, headers=(*answer.headers, ("x-amzn-requestid", request.id)))
         return not_emulated(f"{request.method} {request.path} of Amazon Bedrock")
 
     async def _load(self, name: str) -> ModelledService:

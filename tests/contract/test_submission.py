@@ -146,6 +146,24 @@ def test_a_5xx_that_hides_an_acceptance_is_searched(plane: Plane) -> None:
     assert plane.jobs() == [submission.job_id]
 
 
+@pytest.mark.parametrize("place", [r"/claims/", r"/job-\d+\.json$", r"/001\.json$"])
+@pytest.mark.parametrize("fault", [{"status": 429}, {"reset": "after"}])
+def test_a_store_that_fails_once_the_job_is_there(plane: Plane, place: str, fault: dict[str, Any]) -> None:
+    """A throttled write of ours says nothing about the job: it was created, and is found again."""
+    skip = {r"/001\.json$": 2}.get(place, 0)
+    plane.emulator.control("POST", "faults", path=place, skip=skip, times=5, **fault)
+    submission = None
+    for _ in range(4):  # as the scheduler would
+        try:
+            submission = plane.submit(settle_seconds=1.0)
+            break
+        except ServiceError:
+            continue
+    assert submission is not None
+    plane.emulator.control("DELETE", "faults")
+    assert plane.jobs() == [submission.job_id]
+
+
 def test_releasing_stops_the_job_and_a_rerun_trains_anew(plane: Plane) -> None:
     first = plane.submit()
     training = plane.emulator.session().training

@@ -20,6 +20,8 @@ from airflow_provider_bedrock_rft.core.errors import (
 from airflow_provider_bedrock_rft.core.job.status import Outcome, outcome_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_bedrock_rft.core.job.job import Job
 
 
@@ -47,6 +49,15 @@ _ERRORS: dict[EndingKind, type[RftError]] = {
 }
 
 
+def _with_kinds(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from _with_kinds(kind)
+
+
+_SERVICE_ERRORS = {kind.__name__: kind for kind in _with_kinds(ServiceError)}
+
+
 @payload("rft.ending")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
@@ -58,6 +69,7 @@ class Ending:
         message: One sentence, empty on success.
         action: What to do next, empty on success.
         tuned_model: Id or ARN of the result, empty without one.
+        error: Which :class:`ServiceError` looking at the job failed with; empty for any other ending.
     """
 
     job_id: str
@@ -65,6 +77,7 @@ class Ending:
     message: str = ""
     action: str = ""
     tuned_model: str = ""
+    error: str = ""
 
     def ensure_success(self) -> None:
         """Return only on success.
@@ -79,7 +92,8 @@ class Ending:
             ServiceError: Looking at the job failed for good.
         """
         if self.reason is not EndingKind.SUCCEEDED:
-            raise _ERRORS[self.reason](self.message, action=self.action, job_id=self.job_id)
+            kind = _SERVICE_ERRORS.get(self.error, _ERRORS[self.reason])
+            raise kind(self.message, action=self.action, job_id=self.job_id)
 
 
 def ending_of_job(job: Job) -> Ending:
@@ -126,4 +140,5 @@ def ending_by_timeout(job_id: str, *, waited_seconds: float) -> Ending:
 def ending_by_error(job_id: str, error: RftError) -> Ending:
     """Looking at the job failed in a way that waiting does not mend."""
     kind = EndingKind.UNKNOWN_STATUS if isinstance(error, UnknownStatus) else EndingKind.ERROR
-    return Ending(job_id=job_id, reason=kind, message=error.message, action=error.action)
+    name = type(error).__name__ if kind is EndingKind.ERROR else ""
+    return Ending(job_id=job_id, reason=kind, message=error.message, action=error.action, error=name)

@@ -163,12 +163,15 @@ class _Desk:
             if right is None:
                 continue
             try:
-                return self._created(attempt, right.number)
-            except SubmissionConflict as error:
-                failure = error
+                job = self._create(attempt, right.number)
             except TransientServiceError as error:
                 failure = error
                 attempt = self._after(error, attempt, right)
+                continue
+            try:
+                return self._claimed(job, attempt)
+            except (SubmissionConflict, TransientServiceError) as error:  # there is a job: the next search finds it
+                failure = error
         got = self._found(attempt, self.ledger.last_send(attempt))
         if got is None:
             raise failure or _snatched(attempt)
@@ -201,7 +204,9 @@ class _Desk:
         return find_job(self.training, attempt, until=until, take=take, clock=self.clock, policy=self.policy)
 
     def _created(self, attempt: Attempt, number: int) -> _Got:
-        job = self._create(attempt, number)
+        return self._claimed(self._create(attempt, number), attempt)
+
+    def _claimed(self, job: Job, attempt: Attempt) -> _Got:
         if self._take(job.job_id, attempt):
             return _Got(job=job, how=How.CREATED)
         chosen = self.ledger.chosen(attempt)  # by another process of this attempt, which took a twin's job

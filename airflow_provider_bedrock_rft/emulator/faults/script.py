@@ -48,12 +48,13 @@ class Taken:
 class _Armed:
     rule: Rule
     path: re.Pattern[str]
+    random: Random
     seen: int = 0
     hits: int = 0
 
 
 class Faults:
-    """The rules in force. Equal seeds and equal requests give equal faults.
+    """The rules in force. Equal seeds, rules and requests give equal faults, whatever other rules there are.
 
     What was taken is appended to ``log_file`` at once, so that a killed process leaves it behind.
     """
@@ -67,7 +68,7 @@ class Faults:
         log_file: Path | None = None,
     ) -> None:
         self._clock = clock
-        self._random = Random(f"faults-{seed}")
+        self._seed = seed
         self._armed: dict[str, _Armed] = {}
         self._n_rules = 0
         self._log_file = log_file
@@ -93,7 +94,7 @@ class Faults:
         rule = parse_rule(fields)
         self._n_rules += 1
         rule = msgspec.structs.replace(rule, id=rule.id or f"fault-{self._n_rules}")
-        self._armed[rule.id] = _Armed(rule, re.compile(rule.path))
+        self._armed[rule.id] = _Armed(rule, re.compile(rule.path), self._chance(rule))
         return rule
 
     def remove(self, rule_id: str) -> bool:
@@ -153,13 +154,18 @@ class Faults:
 
     def latency(self, rule: Rule) -> float:
         """How long this time, in seconds."""
+        armed = self._armed.get(rule.id)
+        random = self._chance(rule) if armed is None else armed.random
         match rule.latency_seconds:
             case (least, most):
-                return self._random.uniform(least, most)
+                return random.uniform(least, most)
             case LogNormal() as distribution:
-                return distribution.median * self._random.lognormvariate(0.0, distribution.sigma)
+                return distribution.median * random.lognormvariate(0.0, distribution.sigma)
             case seconds:
                 return float(seconds)
+
+    def _chance(self, rule: Rule) -> Random:
+        return Random(f"faults-{self._seed}-{rule.id}")
 
     def _about(self, subject: Subject) -> Iterator[_Armed]:
         return (armed for armed in self._armed.values() if armed.rule.subject == subject)
@@ -174,7 +180,7 @@ class Faults:
         rule = armed.rule
         if armed.seen <= rule.skip or (rule.times is not None and armed.hits >= rule.times):
             return False
-        if rule.probability < 1 and self._random.random() >= rule.probability:
+        if rule.probability < 1 and armed.random.random() >= rule.probability:
             return False
         armed.hits += 1
         return True

@@ -128,6 +128,7 @@ def test_success_needs_a_model() -> None:
         (ending_of_job(job("Stopped")), JobCancellation, "was cancelled"),
         (ending_by_timeout("j", waited_seconds=86400), WaitTimeout, r"after 24\.0 h; the job is still running"),
         (ending_by_error("j", UnknownStatus("Odd.")), UnknownStatus, "Odd"),
+        (ending_by_error("j", InvalidCredentials("Expired.")), InvalidCredentials, "Expired"),
         (ending_by_error("j", AccessDenied("No.", action="Ask.")), ServiceError, "No. Ask."),
     ],
 )

@@ -141,7 +141,7 @@ def read_reply(payload: bytes, sample_ids: Sequence[str]) -> Reply:
             scores[score.sample_id] = score
     if len(entries) > len(sample_ids):
         message = f"There are {len(entries)} entries for {len(sample_ids)} samples."
-        findings.insert(0, ReplyFinding(fault=ReplyFault.TOO_MANY_ENTRIES, message=message))
+        findings.append(ReplyFinding(fault=ReplyFault.TOO_MANY_ENTRIES, message=message))
     blamed = {finding.sample_id for finding in findings}
     findings += [
         ReplyFinding(fault=ReplyFault.SAMPLE_UNANSWERED, message=f"Sample {missing!r} has no score.", sample_id=missing)

@@ -120,7 +120,7 @@ def test_an_http_envelope_is_opened() -> None:
         (json.dumps([entry(), entry()]), ReplyFault.ID_REPEATED),
         (json.dumps([{"id": "a"}]), ReplyFault.SCORE_ABSENT),
         (json.dumps([entry(score="1.0")]), ReplyFault.SCORE_NOT_A_NUMBER),
-        (json.dumps([entry(score=None)]), ReplyFault.SCORE_NOT_A_NUMBER),
+        (json.dumps([entry(score=None)]), ReplyFault.SCORE_ABSENT),
         (json.dumps([entry(score=True)]), ReplyFault.SCORE_NOT_A_NUMBER),
         (json.dumps([entry(score=float("nan"))]), ReplyFault.SCORE_NOT_FINITE),
         (json.dumps([entry(score=float("inf"))]), ReplyFault.SCORE_NOT_FINITE),

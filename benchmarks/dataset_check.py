@@ -64,11 +64,12 @@ def decode(path: Path) -> None:
 
 
 def check(path: Path, *, deep: bool) -> None:
+    from airflow_provider_bedrock_rft.clients.scanning import check_sources
     from airflow_provider_bedrock_rft.clients.sources import find_sources
-    from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, check_dataset
+    from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions
     from airflow_provider_bedrock_rft.core.dataset.deep import DeepOptions
 
-    check_dataset(find_sources([str(path)]), CheckOptions(deep=DeepOptions() if deep else None))
+    check_sources(find_sources([str(path)]), CheckOptions(deep=DeepOptions() if deep else None))
 
 
 def check_shallow(path: Path) -> None:

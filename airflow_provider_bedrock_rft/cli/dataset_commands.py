@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft import __version__
 from airflow_provider_bedrock_rft.cli.dataset import ERRORS_FOUND
 from airflow_provider_bedrock_rft.cli.dataset_sources import sources_of
+from airflow_provider_bedrock_rft.clients.scanning import check_sources
 from airflow_provider_bedrock_rft.core import codec
-from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport, check_dataset
+from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport
 from airflow_provider_bedrock_rft.core.dataset.deep import DeepOptions
 from airflow_provider_bedrock_rft.core.dataset.difficulty import parse_mean_rewards
 from airflow_provider_bedrock_rft.core.dataset.invocation_log import LogReader, filter_of
@@ -56,7 +57,7 @@ def check(args: argparse.Namespace, stack: ExitStack) -> int:
             previous_language=_manifest_at(args.previous).language if args.previous else None,
         ),
     )
-    report = check_dataset(sources, options)
+    report = check_sources(sources, options)
     _show(report, args)
     if args.manifest and not report.has_errors:
         manifest = manifest_for(report, sources, options.targets, tool_version=__version__)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.clients.sources_compressed import decompressed
 from airflow_provider_bedrock_rft.clients.sources_tables import csv_lines, parquet_lines
@@ -49,12 +50,20 @@ def find_sources(
 def _local(name: str, mapping: ColumnMapping) -> Source:
     path = Path(name)
     size = path.stat().st_size if path.is_file() else 0
-    return Source(name=name, open=partial(_open_local, path, name, mapping), size_bytes=size)
+    locate = partial(Path, name) if _is_plain(name) else None
+    return Source(name=name, open=partial(_open_local, path, name, mapping), size_bytes=size, locate=locate)
 
 
 def _remote(uri: str, mapping: ColumnMapping, spool: S3Spool) -> Source:
     version = spool.version(uri)
-    return Source(name=uri, open=partial(_open_remote, uri, version, mapping, spool), version=version)
+    locate = partial(spool.fetch, uri, version) if _is_plain(uri) else None
+    return Source(name=uri, open=partial(_open_remote, uri, version, mapping, spool), version=version, locate=locate)
+
+
+def _is_plain(name: str) -> bool:
+    """True when the bytes are read as they lie."""
+    suffix = Path(name).suffix.lower()
+    return suffix not in _COMPRESSED and suffix not in _TABLES
 
 
 @contextmanager
@@ -74,4 +83,12 @@ def _open_local(path: Path, name: str, mapping: ColumnMapping) -> Iterator[ByteS
         packing = suffixes.pop() if suffixes and suffixes[-1] in _COMPRESSED else ""
         stream = stack.enter_context(decompressed(raw, packing, name))
         to_lines = _TABLES.get(suffixes[-1] if suffixes else "")
+        before = _stamp_of(raw)
         yield to_lines(stream, name, mapping) if to_lines else stream
+        if _stamp_of(raw) != before:
+            raise InvalidDataset(f"{name} changed while it was read.", code="changed-while-read")
+
+
+def _stamp_of(file: IO[bytes]) -> tuple[int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns

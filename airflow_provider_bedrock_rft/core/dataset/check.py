@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from airflow_provider_bedrock_rft.core.dataset.deep import MAX_RECORDS, DeepOptions, DeepPass
 from airflow_provider_bedrock_rft.core.dataset.equality import findings_on_dominance, findings_on_equality
@@ -11,7 +12,7 @@ from airflow_provider_bedrock_rft.core.dataset.finding import Finding, FindingLo
 from airflow_provider_bedrock_rft.core.dataset.language import LanguageProfile
 from airflow_provider_bedrock_rft.core.dataset.length import CountTokens
 from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target, check_size
-from airflow_provider_bedrock_rft.core.dataset.scan import FileScan, scan_source
+from airflow_provider_bedrock_rft.core.dataset.scan import FileScan, scan_sources
 from airflow_provider_bedrock_rft.core.dataset.shapes import findings_on_shapes
 from airflow_provider_bedrock_rft.core.dataset.source import TRAIN, Source
 from airflow_provider_bedrock_rft.core.errors import InvalidDataset
@@ -93,7 +94,15 @@ class DatasetReport:
         raise InvalidDataset(message, code=first.code, file=first.place.file, line=first.place.line, n_errors=n_errors)
 
 
-def check_dataset(sources: Sequence[Source], options: CheckOptions | None = None) -> DatasetReport:
+ScanSources: TypeAlias = (
+    "Callable[[Sequence[Source], Requirements, FindingLog, CountTokens | None], Sequence[FileScan]]"
+)
+"""Reads sources once, each to its end."""
+
+
+def check_dataset(
+    sources: Sequence[Source], options: CheckOptions | None = None, *, scan: ScanSources = scan_sources
+) -> DatasetReport:
     """Check training sources, and leakage between them and the sources of other splits.
 
     A fault in the data is a finding, never an exception; sources that cannot be read are findings too.
@@ -101,16 +110,16 @@ def check_dataset(sources: Sequence[Source], options: CheckOptions | None = None
     chosen = options or CheckOptions()
     needs = Requirements.of(chosen.targets, max_prompt_tokens=chosen.max_prompt_tokens)
     log = FindingLog(max_kept_per_code=chosen.max_kept_per_code)
-    scans = [scan_source(source, needs, log, chosen.count_tokens) for source in sources]
+    scans = scan(sources, needs, log, chosen.count_tokens)
     _check_sizes(scans, needs, log)
-    log.extend(findings_on_equality([scan.keys for scan in scans]))
-    training = [scan for scan in scans if scan.source.split == TRAIN]
-    log.extend(findings_on_shapes([scan.shapes for scan in training]))
-    log.extend(findings_on_dominance([scan.keys for scan in training]))
-    language = _look_deeper(scans, chosen.deep, needs, log)
+    log.extend(findings_on_equality([each.keys for each in scans]))
+    training = [each for each in scans if each.split == TRAIN]
+    log.extend(findings_on_shapes([each.shapes for each in training]))
+    log.extend(findings_on_dominance([each.keys for each in training]))
+    readable = [source for source, each in zip(sources, scans, strict=True) if each.was_read]
+    language = _look_deeper(readable, sum(each.n_records for each in scans), chosen.deep, needs, log)
     files = tuple(
-        FileReport(path=scan.source.name, split=scan.source.split, n_records=scan.n_records, sha256=scan.sha256)
-        for scan in scans
+        FileReport(path=each.name, split=each.split, n_records=each.n_records, sha256=each.sha256) for each in scans
     )
     return DatasetReport(
         files=files,
@@ -122,13 +131,11 @@ def check_dataset(sources: Sequence[Source], options: CheckOptions | None = None
 
 
 def _look_deeper(
-    scans: Sequence[FileScan], options: DeepOptions | None, needs: Requirements, log: FindingLog
+    sources: Sequence[Source], n_records: int, options: DeepOptions | None, needs: Requirements, log: FindingLog
 ) -> LanguageProfile | None:
     """The second pass, unless it is not wanted or there are too many records for it."""
-    sources = [scan.source for scan in scans if scan.was_read]
     if options is None or not sources:
         return None
-    n_records = sum(scan.n_records for scan in scans)
     if n_records > MAX_RECORDS:
         message = (
             f"Near duplicates, secrets, personal data and language: {n_records:,} records are over {MAX_RECORDS:,}."
@@ -145,8 +152,8 @@ def _check_sizes(scans: Sequence[FileScan], needs: Requirements, log: FindingLog
     readable = [scan for scan in scans if scan.was_read]
     for scan in readable:
         if not scan.n_records and not scan.n_refused:
-            log.add(finding_at(Place(file=scan.source.name), "empty-file", "The file holds no record."))
-    training = [scan for scan in readable if scan.source.split == TRAIN]
+            log.add(finding_at(Place(file=scan.name), "empty-file", "The file holds no record."))
+    training = [scan for scan in readable if scan.split == TRAIN]
     n_records = sum(scan.n_records + scan.n_refused for scan in training)
     if n_records:
-        log.extend(check_size(n_records, needs, training[0].source.name))
+        log.extend(check_size(n_records, needs, training[0].name))

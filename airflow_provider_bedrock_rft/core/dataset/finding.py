@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -101,6 +101,14 @@ class FindingLog:
         self.counts_by_code[finding.code] += 1
         if self.counts_by_code[finding.code] <= self.max_kept_per_code:
             self.kept.append(finding)
+
+    def absorb(self, later: FindingLog, *, lines_before: int) -> None:
+        """Take in what was found, of one file, in the lines after the first ``lines_before``."""
+        for finding in later.kept:
+            place = replace(finding.place, line=finding.place.line + lines_before)
+            self.add(replace(finding, place=place))
+        self.counts_by_code += later.counts_by_code - Counter(finding.code for finding in later.kept)
+        self.counts += later.counts - Counter(finding.severity for finding in later.kept)
 
     def extend(self, findings: Iterable[Finding]) -> None:
         """Add several."""

@@ -59,7 +59,9 @@ def may_give_away(reference: str, prompt: str) -> bool:
     """False when :func:`notes_on_reference_in_prompt` is sure to find nothing; ten times faster."""
     at = reference.rfind("####")
     tail = reference[at + 4 :].strip() if at >= 0 else reference.strip()
-    if tail in prompt and tail and _may_stand_out(tail, prompt):
+    if tail not in prompt:  # then the whole, which ends in it, is not either
+        return False
+    if tail and _may_stand_out(tail, prompt):
         return True
     whole = reference.strip() if at >= 0 else ""
     return whole != "" and whole in prompt and _may_stand_out(whole, prompt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -38,32 +39,46 @@ def _kind(value: JSON) -> str:
 
 @dataclass(slots=True)
 class Shapes:
-    """The shapes of one file's records, as runs of equal ones."""
+    """The shapes of one file's records, as runs of equal ones: 12 bytes per run."""
 
     file: str
     _known: dict[Shape, int] = field(default_factory=dict)
-    _runs: list[tuple[int, int, int]] = field(default_factory=list)
+    _firsts: array[int] = field(default_factory=lambda: array("I"))
+    _lasts: array[int] = field(default_factory=lambda: array("I"))
+    _numbers: array[int] = field(default_factory=lambda: array("I"))
 
     def add(self, shape: Shape, first_line: int, last_line: int) -> None:
         """Records of one shape on consecutive lines."""
         number = self._known.setdefault(shape, len(self._known))
-        if self._runs and self._runs[-1][2] == number and self._runs[-1][1] + 1 == first_line:
-            first_line = self._runs.pop()[0]
-        self._runs.append((first_line, last_line, number))
+        if self._numbers and self._numbers[-1] == number and self._lasts[-1] + 1 == first_line:
+            self._lasts[-1] = last_line
+            return
+        self._firsts.append(first_line)
+        self._lasts.append(last_line)
+        self._numbers.append(number)
+
+    def absorb(self, later: Shapes, *, lines_before: int) -> None:
+        """Take in the shapes of the lines after the first ``lines_before``."""
+        for shape, first, last in later.runs():
+            self.add(shape, first + lines_before, last + lines_before)
+
+    def runs(self) -> Iterator[tuple[Shape, int, int]]:
+        """Each run's shape, first and last line."""
+        shapes = list(self._known)
+        for first, last, number in zip(self._firsts, self._lasts, self._numbers, strict=True):
+            yield shapes[number], first, last
 
     def tally(self) -> Iterator[tuple[Shape, int]]:
         """Each shape with the number of records that have it."""
-        shapes = list(self._known)
-        counts: Counter[int] = Counter()
-        for first, last, number in self._runs:
-            counts[number] += last - first + 1
-        return ((shapes[number], count) for number, count in counts.items())
+        counts: Counter[Shape] = Counter()
+        for shape, first, last in self.runs():
+            counts[shape] += last - first + 1
+        return iter(counts.items())
 
-    def lines_of(self, shape: Shape) -> Iterator[int]:
+    def lines_of(self, wanted: Shape) -> Iterator[int]:
         """The lines on which records of this shape stand."""
-        wanted = self._known.get(shape)
-        for first, last, number in self._runs:
-            if number == wanted:
+        for shape, first, last in self.runs():
+            if shape == wanted:
                 yield from range(first, last + 1)
 
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from airflow_provider_bedrock_rft.core.dataset.lines import ByteStream
 
@@ -22,6 +23,7 @@ class Source:
         split: ``train``, ``validation``, ``test`` or ``evaluation``; leakage is looked for between splits.
         version: ETag, or another word that changes with the content; empty when there is none.
         size_bytes: For progress; 0 when unknown.
+        locate: Where the very bytes of the stream lie as a file, if they do; raises like ``open``.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Source:
     split: str = TRAIN
     version: str = ""
     size_bytes: int = 0
+    locate: Callable[[], Path] | None = None
 
     @classmethod
     def of_bytes(cls, data: bytes, *, name: str = "dataset", split: str = TRAIN) -> Source:

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 HOMES = {
     "BedrockRftAssessReadinessOperator": "operators.readiness",
+    "BedrockRftBatchInferenceOperator": "operators.batch",
     "BedrockRftCancelJobOperator": "operators.cancel",
     "BedrockRftCheckDatasetOperator": "operators.dataset",
     "BedrockRftCheckpointAvailableSensor": "sensors.checkpoint",

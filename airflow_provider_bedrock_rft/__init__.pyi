@@ -3,6 +3,7 @@ from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 from airflow_provider_bedrock_rft.notifications.email import BedrockRftEmailNotifier
 from airflow_provider_bedrock_rft.notifications.slack import BedrockRftSlackNotifier
 from airflow_provider_bedrock_rft.notifications.sns import BedrockRftSnsNotifier
+from airflow_provider_bedrock_rft.operators.batch import BedrockRftBatchInferenceOperator
 from airflow_provider_bedrock_rft.operators.cancel import BedrockRftCancelJobOperator
 from airflow_provider_bedrock_rft.operators.checkpoint import BedrockRftSelectCheckpointOperator
 from airflow_provider_bedrock_rft.operators.dataset import (
@@ -40,6 +41,7 @@ __version__: str
 
 __all__ = [
     "BedrockRftAssessReadinessOperator",
+    "BedrockRftBatchInferenceOperator",
     "BedrockRftCancelJobOperator",
     "BedrockRftCheckDatasetOperator",
     "BedrockRftCheckpointAvailableSensor",

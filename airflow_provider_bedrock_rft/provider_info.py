@@ -24,12 +24,12 @@ def get_provider_info() -> dict[str, object]:
         ],
         "operators": [
             _modules("operators", "dataset", "grader", "readiness", "job", "checkpoint", "deployment", "evaluation"),
-            _modules("operators", "dataset_making", "cancel", "promotion", "report", "retention"),
+            _modules("operators", "dataset_making", "batch", "cancel", "promotion", "report", "retention"),
         ],
         "sensors": [_modules("sensors", "job", "checkpoint")],
         "hooks": [_modules("hooks", "bedrock_rft")],
         "cli": [f"{ROOT}.cli.airflow_commands.commands"],
-        "triggers": [_modules("triggers", "waiting")],
+        "triggers": [_modules("triggers", "waiting", "readiness")],
         "task-decorators": [{"name": "rft_grader", "class-name": f"{ROOT}.operators.grader_task.rft_grader_task"}],
         "extra-links": [
             f"{ROOT}.links.{name}"

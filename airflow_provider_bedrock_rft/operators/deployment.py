@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow.providers.common.compat.sdk import TaskDeferred, conf
 
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
@@ -16,7 +18,7 @@ from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_bedrock_rft.core.deployment import DeploymentSpec
+    from airflow_provider_bedrock_rft.core.deployment import Deployment, DeploymentSpec
     from airflow_provider_bedrock_rft.core.steps.deployment import DeploymentPolicy
     from airflow_provider_bedrock_rft.hooks.inputs import Given, Text
 
@@ -25,7 +27,7 @@ class BedrockRftDeployModelOperator(BedrockRftOperator):
     """Deploy a custom model of the native plane, wait until it answers, and ask it one question.
 
     A retry finds the deployment that is there. Returns the payload ``rft.deployment``, whose ``model`` (its own
-    ARN) is what evaluation and promotion take. Waits in its worker slot; a deployment takes minutes.
+    ARN) is what evaluation and promotion take. A deployment takes minutes.
 
     Args:
         model: ARN of the custom model, or the output of ``BedrockRftCreateJobOperator``.
@@ -36,6 +38,7 @@ class BedrockRftDeployModelOperator(BedrockRftOperator):
         switch: A deployment of that name which answers with another model is switched to this one. Answers that
             evaluation has kept go by the deployment's ARN: do not evaluate through a deployment that is switched.
         smoke_test: Ask one question before the task succeeds.
+        deferrable: Wait in the triggerer instead of holding a worker slot.
         timeout_seconds: For the deployment to answer.
         poll_interval_seconds: Pause between two looks.
         tags: Of the deployment.
@@ -55,6 +58,7 @@ class BedrockRftDeployModelOperator(BedrockRftOperator):
         commitment: str = "",
         switch: bool = False,
         smoke_test: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         timeout_seconds: float = 3600.0,
         poll_interval_seconds: float = 15.0,
         tags: Mapping[str, str] | None = None,
@@ -68,12 +72,20 @@ class BedrockRftDeployModelOperator(BedrockRftOperator):
         self.commitment = commitment
         self.switch = switch
         self.smoke_test = smoke_test
+        self.deferrable = deferrable
         self.timeout_seconds = timeout_seconds
         self.poll_interval_seconds = poll_interval_seconds
         self.tags = tags
 
     def execute(self, context: Context) -> dict[str, object]:
         """Deploy, wait, ask."""
+        return self._deploy(context, self.clock.now() + self.timeout_seconds)
+
+    def execute_complete(self, context: Context, event: object = None, deadline_at: float = 0.0) -> dict[str, object]:  # noqa: ARG002 -- Airflow's signature
+        """Go on after a deferral: the deployment is found again, and looked at."""
+        return self._deploy(context, deadline_at)
+
+    def _deploy(self, context: Context, deadline_at: float) -> dict[str, object]:
         from airflow_provider_bedrock_rft.core.steps.deployment import deploy_model
 
         with failing_fast():
@@ -83,7 +95,7 @@ class BedrockRftDeployModelOperator(BedrockRftOperator):
                 self._spec(),
                 key=f"{key_of(context)}/{generation_of(context)}",
                 clock=self.clock,
-                policy=self._policy(),
+                policy=self._policy(deadline_at),
                 tell=self.log.info,
             )
         return to_xcom(deployment)
@@ -100,12 +112,32 @@ class BedrockRftDeployModelOperator(BedrockRftOperator):
             tags=self.tags or {},
         )
 
-    def _policy(self) -> DeploymentPolicy:
+    def _hand_over(self, deployment: Deployment, custom_model: str, deadline_at: float) -> NoReturn:
+        from airflow_provider_bedrock_rft.triggers.readiness import BedrockRftReadinessTrigger
+
+        trigger = BedrockRftReadinessTrigger(
+            deployment=deployment.model,
+            custom_model=custom_model,
+            deadline_at=deadline_at,
+            poll_seconds=self.poll_interval_seconds,
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+        )
+        kwargs = {"deadline_at": deadline_at}
+        raise TaskDeferred(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
+
+    def _policy(self, deadline_at: float) -> DeploymentPolicy:
         from airflow_provider_bedrock_rft.core.steps.deployment import SMOKE_PROMPT, DeploymentPolicy
 
+        custom_model = self._spec().custom_model
+
+        def wait(deployment: Deployment) -> None:
+            self._hand_over(deployment, custom_model, deadline_at)
+
         return DeploymentPolicy(
+            wait=wait if self.deferrable else None,
             may_switch=self.switch,
-            timeout_seconds=self.timeout_seconds,
+            timeout_seconds=max(0.0, deadline_at - self.clock.now()),
             poll_seconds=self.poll_interval_seconds,
             smoke_prompt=SMOKE_PROMPT if self.smoke_test else "",
         )

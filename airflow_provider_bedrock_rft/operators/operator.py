@@ -8,7 +8,6 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_bedrock_rft.hooks.connected import ConnectedTask
 from airflow_provider_bedrock_rft.hooks.lineage import manifest_of
-from airflow_provider_bedrock_rft.hooks.openlineage import is_heard, lineage_of
 from airflow_provider_bedrock_rft.links import BedrockRftPageLink
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
 
     def record(self, context: Context, describe: Callable[[], StageFacts]) -> None:
         """Write the stage's manifest below ``artifacts_uri``, where there is one; never fails the task."""
+        from airflow_provider_bedrock_rft.hooks.openlineage import is_heard
+
         place = self.artifacts_uri
         has_place = isinstance(place, str) and place.startswith("s3://")
         if not has_place and not is_heard():
@@ -61,4 +62,6 @@ class BedrockRftOperator(ConnectedTask, BaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ANN401, ARG002 - optional provider
         """Inputs, outputs, hyper-parameters, results and grader version; OpenLineage's provider calls this."""
+        from airflow_provider_bedrock_rft.hooks.openlineage import lineage_of
+
         return lineage_of(self._facts) if self._facts else None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 
 import airflow_provider_bedrock_rft as rft
 from airflow_provider_bedrock_rft.cli.word_problems import generate_problems
+from airflow_provider_bedrock_rft.core.errors import JobFailure
 from airflow_provider_bedrock_rft.core.lineage.manifest import Manifest, Stage
 from airflow_provider_bedrock_rft.core.steps.lineage import write_manifest
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
+from airflow_provider_bedrock_rft.triggers.readiness import BedrockRftReadinessTrigger
 
 pytestmark = pytest.mark.xdist_group("native_plane")  # one worker trains for the whole module
 BUCKET = "rft-native"
@@ -217,6 +221,80 @@ def test_logged_prompts_are_trained_on_with_a_made_role(plane: Plane) -> None:
     made = plane.go(rft.BedrockRftCreateJobOperator, "train_on_logs", **fields)
     assert made["training_data"] == logs["s3_uri"]
     assert ":custom-model/" in made["tuned_model"]
+
+
+@pytest.fixture(scope="module")
+def batch_role(plane: Plane) -> str:
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    return plane.hook.roles.ensure_role(
+        "batch", trusted_service="bedrock.amazonaws.com", policy=everything, managed_policies=()
+    )
+
+
+def infer(plane: Plane, batch_role: str, name: str, **fields: Any) -> dict[str, Any]:
+    fields = {"dataset": plane.outputs["parts"]["test"], "role_arn": batch_role, "max_tokens": "256", **fields}
+    fields |= {"artifacts_uri": f"s3://{BUCKET}/{name}", "poll_interval_seconds": 0.2}
+    task, run = plane.task(rft.BedrockRftBatchInferenceOperator, name, **fields), plane.new_run(name)
+    try:
+        result: dict[str, Any] = task.execute(run.context(task))
+    except TaskDeferred as deferred:
+        path, kwargs = deferred.trigger.serialize()
+        made = import_string(path)(**json.loads(json.dumps(kwargs)))
+
+        async def fired() -> Any:
+            return await anext(made.run())
+
+        event = asyncio.run(fired())
+        resumed = plane.task(rft.BedrockRftBatchInferenceOperator, name, **fields)
+        result = resumed.execute_complete(run.context(resumed), event=event.payload, **(deferred.kwargs or {}))
+        result["was_deferred"] = True
+    return result
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_a_custom_model_answers_a_dataset_in_one_batch_job(
+    plane: Plane, job: Any, batch_role: str, *, deferrable: bool
+) -> None:
+    name = f"batch-{deferrable}"
+    first = infer(plane, batch_role, name, model=job, deferrable=deferrable)
+    assert first.pop("was_deferred", False) is deferrable
+    assert (first["status"], first["n_done"]) == ("Completed", first["n_records"])
+    answers = b"".join(
+        plane.hook.objects.get(uri)
+        for uri in plane.hook.objects.list(first["output_uri"])
+        if uri.endswith(".jsonl.out")
+    )
+    assert len(answers.splitlines()) == first["n_records"] > 50
+    assert infer(plane, batch_role, name, model=job) == first
+
+
+def test_a_batch_job_that_failed_is_followed_by_another(plane: Plane, job: Any, batch_role: str) -> None:
+    with pytest.raises(JobFailure, match=r"The batch job .* failed"):
+        infer(plane, f"{batch_role}-gone", "failing", model=job)
+    assert infer(plane, batch_role, "failing", model=job)["status"] == "Completed"
+
+
+def test_what_batch_inference_does_not_serve_is_said(plane: Plane, deployment: Any, batch_role: str) -> None:
+    for model in (deployment["model"], "openai.gpt-oss-20b"):
+        with pytest.raises(AirflowFailException, match="not served in batch"):
+            infer(plane, batch_role, "refused", model=model)
+
+
+def test_a_deployment_is_waited_for_in_the_triggerer(plane: Plane, deployment: Any) -> None:
+    """One that is ready, or gone, wakes its task; which then looks for itself."""
+    fields = {"poll_seconds": 0.1, "aws_conn_id": plane.conn_id, "region_name": REGION, "deadline_at": time.time() + 60}
+    names = {"deployment": deployment["model"], "custom_model": deployment["custom_model"]}
+
+    async def fired(**asked: Any) -> Any:
+        made = BedrockRftReadinessTrigger(**asked)
+        again = BedrockRftReadinessTrigger(**json.loads(json.dumps(made.serialize()[1])))
+        return (await anext(again.run())).payload
+
+    assert asyncio.run(fired(**fields, **names)) == {"kind": "rft.readiness"}
+    gone = names | {"deployment": f"{deployment['model'][:-1]}0"}
+    assert asyncio.run(fired(**fields, **gone)) == {"kind": "rft.readiness"}
+    late = fields | {"deadline_at": 1.0}
+    assert asyncio.run(fired(**late, **names)) == {"kind": "rft.readiness"}
 
 
 def test_a_rehearsal_sends_nothing(plane: Plane, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,6 @@ from airflow_provider_bedrock_rft.core.identifiers import Arn
 from airflow_provider_bedrock_rft.core.ports import CompletionRequest, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.deployment import DeploymentService, DeploymentSpec
     from airflow_provider_bedrock_rft.core.ports import Completion, ModelRuntime
@@ -39,6 +38,7 @@ class DeploymentPolicy:
         poll_seconds: Pause between two looks.
         settle_seconds: How long an active deployment may still refuse the first question.
         smoke_prompt: The question that it must answer with some text; empty asks nothing.
+        wait: Waits for a deployment instead of sleeping; it may not return: whoever deploys again goes on from there.
     """
 
     may_switch: bool = False
@@ -46,6 +46,7 @@ class DeploymentPolicy:
     poll_seconds: float = 15.0
     settle_seconds: float = 120.0
     smoke_prompt: str = SMOKE_PROMPT
+    wait: Callable[[Deployment], None] | None = None
 
 
 _DEFAULT = DeploymentPolicy()
@@ -170,6 +171,8 @@ def _wait_until_ready(
 ) -> Deployment:
     status = deployment.status
     while (readiness := deployment.readiness_for(spec.custom_model)) is Readiness.UNDER_WAY:
+        if policy.wait and not deadline.has_passed(clock):
+            policy.wait(deployment)
         _pause(clock, deadline, policy, f"The deployment {deployment.model} is still {deployment.status}")
         deployment = _looked_at(deployments, deployment)
         if deployment.status != status:

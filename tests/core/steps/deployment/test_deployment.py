@@ -275,3 +275,37 @@ def test_the_table_has_every_word_of_the_services_model() -> None:
     model: Any = botocore.session.get_session().get_service_model("bedrock")
     shapes = ("CustomModelDeploymentStatus", "CustomModelDeploymentUpdateStatus", "ProvisionedModelStatus")
     assert set(READINESS) == {word for shape in shapes for word in model.shape_for(shape).enum}
+
+
+class HandedOver(Exception):
+    pass
+
+
+def test_a_wait_that_does_not_return_is_gone_on_with_later() -> None:
+    clock = FakeClock()
+    deployments, runtime = FakeDeployments(clock), FakeRuntime()
+
+    def hand_over(_: Deployment) -> None:
+        raise HandedOver
+
+    policy = DeploymentPolicy(wait=hand_over)
+    spec = DeploymentSpec(custom_model=NEW)
+    with pytest.raises(HandedOver):
+        deploy_model(deployments, runtime, spec, key=KEY, clock=clock, policy=policy)
+    clock.sleep(61.0)
+    assert deploy_model(deployments, runtime, spec, key=KEY, clock=clock, policy=policy).status == "Active"
+    assert deployments.n_created == 1
+
+
+def test_who_is_woken_at_the_deadline_gives_up_instead_of_waiting_again() -> None:
+    clock = FakeClock()
+    policy = DeploymentPolicy(timeout_seconds=0.0, wait=lambda _: pytest.fail("the time is up"))
+    with pytest.raises(WaitTimeout):
+        deploy_model(
+            FakeDeployments(clock),
+            FakeRuntime(),
+            DeploymentSpec(custom_model=NEW),
+            key=KEY,
+            clock=clock,
+            policy=policy,
+        )

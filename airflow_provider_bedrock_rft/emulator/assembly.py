@@ -92,14 +92,7 @@ class Emulator:
         self._upstream = Upstream(settings.upstream) if settings.upstream else None
         answering = ForwardingAnswerer(self.answerer, self._upstream) if self._upstream else self.answerer
         authenticator = Authenticator(KeyRing(settings.accounts), now=wall_time)
-        self.aws = make_plane(
-            folder,
-            authenticator,
-            url=url,
-            now=self.clock.now,
-            seed=settings.seed,
-            settle_seconds=settings.function_settle_seconds,
-        )
+        self.aws = make_plane(settings, authenticator, url=url, now=self.clock.now)
         functions = LambdaFunctions(self.aws)
         book = JobBook(self.store, self.clock)
         listener = NativeListener(book, self.clock)

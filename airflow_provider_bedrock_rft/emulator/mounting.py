@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.auth import Authenticator
     from airflow_provider_bedrock_rft.emulator.aws.plane import AwsPlane
     from airflow_provider_bedrock_rft.emulator.server import Receive, Scope, Send
+    from airflow_provider_bedrock_rft.emulator.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -59,21 +60,20 @@ class AwsMount:
         return plane
 
 
-def make_plane(
-    folder: Path,
-    authenticator: Authenticator,
-    *,
-    url: str,
-    now: Callable[[], float],
-    seed: int,
-    settle_seconds: float = 0.0,
-) -> AwsMount:
+def make_plane(settings: Settings, authenticator: Authenticator, *, url: str, now: Callable[[], float]) -> AwsMount:
     """The mount of an emulator's AWS plane."""
 
     def make(kind: type[AwsPlane]) -> AwsPlane:
-        return kind(folder, authenticator, endpoint=lambda: url, now=now, seed=seed, settle_seconds=settle_seconds)
+        return kind(
+            settings.data_dir,
+            authenticator,
+            endpoint=lambda: url,
+            now=now,
+            seed=settings.seed,
+            settle_seconds=settings.function_settle_seconds,
+        )
 
-    return AwsMount(make, folder)
+    return AwsMount(make, settings.data_dir)
 
 
 def _load() -> type[AwsPlane]:

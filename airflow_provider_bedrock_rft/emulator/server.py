@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from airflow_provider_bedrock_rft.emulator.auth import Authenticator, AuthError, Caller
 from airflow_provider_bedrock_rft.emulator.bedrock.errors import error_reply as native_error
 from airflow_provider_bedrock_rft.emulator.bedrock.plane import NativePlane
+from airflow_provider_bedrock_rft.emulator.bodies import BodyTooLarge, again, read_body
 from airflow_provider_bedrock_rft.emulator.clock import current_skew, skewed
 from airflow_provider_bedrock_rft.emulator.control import PREFIX, Control
 from airflow_provider_bedrock_rft.emulator.exchange import NOT_FOUND, Reply, Request, StreamReply, reply
@@ -23,6 +24,8 @@ from airflow_provider_bedrock_rft.emulator.faults.injected import answer_of
 from airflow_provider_bedrock_rft.emulator.faults.newborns import Asked, Newborns
 from airflow_provider_bedrock_rft.emulator.mantle.errors import error_reply
 from airflow_provider_bedrock_rft.emulator.mantle.plane import MantlePlane
+from airflow_provider_bedrock_rft.emulator.mounting import AwsMount
+from airflow_provider_bedrock_rft.emulator.permission import Guard
 
 if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.emulator.clock import EmulatorClock
@@ -43,17 +46,13 @@ _MAX_TRUSTED = 1_024
 _KINDS = {401: "authentication_error", 403: "permission_error"}
 
 
-class BodyTooLarge(Exception):
-    """The request's body is larger than anything the service would take."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planes:
     """Who answers, behind the door."""
 
     mantle: MantlePlane
     native: NativePlane
-    aws: App
+    aws: AwsMount
     control: Control
 
 
@@ -73,6 +72,7 @@ class Door:
         self._mantle = planes.mantle
         self._native = planes.native
         self._aws = planes.aws
+        self._guard = Guard(planes.aws)
         self._control = planes.control
         self._faults = faults
         self._newborns = Newborns(faults, clock)
@@ -167,7 +167,7 @@ class Door:
             if (refusal := self._newborns.refusal(asked)) is not None:
                 await _send(send, refusal, request_id)
                 return
-            receive, send = _again(body, receive), self._learning(asked, send)
+            receive, send = again(body, receive), self._learning(asked, send)
         service = _service(headers)
         if service is not None and service not in _BEDROCK_SERVICES:
             await self._aws(scope, receive, _identified(send, request_id))
@@ -208,6 +208,7 @@ class Door:
     ) -> None:
         try:
             request = await self._request(scope, headers, receive, request_id, stale_seconds)
+            await self._guard.check_mantle(request)
         except AuthError as error:
             kind = _KINDS.get(error.status, "invalid_request_error")
             await _send(send, error_reply(error.message, status=error.status, code=error.code, kind=kind), request_id)
@@ -223,15 +224,16 @@ class Door:
         request_id: str,
         stale_seconds: float,
     ) -> None:
+        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        path = raw_path.decode("latin-1").partition("?")[0]
         try:
-            request = await self._request(scope, headers, receive, request_id, stale_seconds)
+            request = replace(await self._request(scope, headers, receive, request_id, stale_seconds), path=path)
+            await self._guard.check_native(request)
         except AuthError as error:
             code = "AccessDeniedException" if error.code.islower() else error.code
             await _send(send, native_error(code, error.message, 403), request_id)
             return
-        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-        path = raw_path.decode("latin-1").partition("?")[0]
-        await _send(send, await self._native.handle(replace(request, path=path)), request_id)
+        await _send(send, await self._native.handle(request), request_id)
 
     async def _request(
         self,
@@ -281,36 +283,6 @@ class Door:
                 self._trusted.clear()
             self._trusted[authorization] = (caller, now + _TRUST_TOKEN_SECONDS)
         return caller
-
-
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        BodyTooLarge: it has more than ``limit`` bytes.
-    """
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise BodyTooLarge
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Gives a body that was read already, and then what else comes."""
-    messages = iter(({"type": "http.request", "body": body, "more_body": False},))
-
-    async def receive_again() -> Message:
-        message = next(messages, None)
-        return await receive() if message is None else message
-
-    return receive_again
 
 
 async def _send(send: Send, answer: Reply | StreamReply, request_id: str) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from airflow_provider_bedrock_rft.emulator.aws import policies
+from airflow_provider_bedrock_rft.emulator.aws.authorization import may_assume
 from airflow_provider_bedrock_rft.emulator.aws.wire import AwsReply
 
 if TYPE_CHECKING:
@@ -33,6 +35,20 @@ def answer(operation: str, request: AwsRequest, caller: Caller, keys: KeyRing, *
         Expiration=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + seconds)),
     )
     return _reply(operation, f"<Credentials>{credentials}</Credentials>")
+
+
+def refused_role(request: AwsRequest, caller: Caller) -> str | None:
+    """Why the caller may not assume the role that an ``AssumeRole`` names; None when it may, or when none is named.
+
+    The root of the role's account may wherever the trust policy names that account; at AWS it never may.
+    """
+    arn = parse_qs(request.body.decode("utf-8", "replace")).get("RoleArn", [""])[0]
+    if arn.count(":") != 5:
+        return None  # for others to refuse
+    role = policies.find_role(arn)
+    if role is not None and may_assume(caller.principal_arn, role):
+        return None
+    return f"User: {caller.principal_arn} is not authorized to perform: sts:AssumeRole on resource: {arn}"
 
 
 def _tags(**values: str) -> str:

@@ -18,6 +18,7 @@ from airflow_provider_bedrock_rft.emulator.auth import (
     protocol_of,
 )
 from airflow_provider_bedrock_rft.emulator.aws import identity, objects, queues
+from airflow_provider_bedrock_rft.emulator.aws.authorization import is_allowed, refusal_of
 from airflow_provider_bedrock_rft.emulator.aws.catalogue import MountedFunctions, find_key
 from airflow_provider_bedrock_rft.emulator.aws.chunked import BrokenChunks, plain
 from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi, refused_package
@@ -124,6 +125,8 @@ class AwsPlane:
             return refusal
         if service == "sts" and operation in identity.OPERATIONS:
             return identity.answer(operation, request, caller, self._authenticator.keys, now=self._now())
+        if operation == "AssumeRole" and (why := identity.refused_role(request, caller)) is not None:
+            return _error_for(service, request, 403, "AccessDenied", why)
         if not is_supported(service, operation, request):
             return _not_implemented(service, operation, request)
         return await self._answer_mounted(service, operation, request, caller)
@@ -158,6 +161,12 @@ class AwsPlane:
             AccessRefused: it cannot be.
         """
         return assume(role_arn, service=service, account=account, source_arn=source_arn)
+
+    def refusal(self, principal_arn: str, action: str, resource: str, context: Mapping[str, str]) -> str:
+        """Why a caller may not do something, in the words of IAM; empty when it may."""
+        if is_allowed(principal_arn, action, resource, context):
+            return ""
+        return refusal_of(principal_arn, action, resource)
 
     async def put_event(self, account: str, region: str, entry: Mapping[str, Any]) -> None:
         """Put an entry of ``PutEvents`` on the default bus, whose rules deliver it to their targets."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -29,30 +29,49 @@ def find_role(arn: str) -> Any | None:  # noqa: ANN401 -- moto's own
 
 def trusts(role: Any, service: str, context: Context) -> bool:  # noqa: ANN401 -- moto's own
     """True when the role may be assumed by a service on behalf of what ``context`` names."""
-    document = role.assume_role_policy_document
-    statements = [
-        statement
-        for statement in _statements(document)
-        if "sts:AssumeRole" in _listed(statement.get("Action"))
-        and service in _listed(_principal(statement).get("Service"))
-    ]
+    statements = [statement for statement in trust_statements(role) if service in principals(statement, "Service")]
     return _verdict(statements, context)
 
 
-def allows(role: Any, action: str, resource: str, context: Context | None = None) -> bool:  # noqa: ANN401 -- moto's own
-    """True when some statement of the role's policies allows the action, and none denies it."""
-    documents = [*role.policies.values(), *(_document_of(policy) for policy in list(role.managed_policies.values()))]
+def trust_statements(role: Any) -> list[Statement]:  # noqa: ANN401 -- moto's own
+    """The statements of a role's trust policy that are about assuming it."""
+    return [
+        statement
+        for statement in _statements(role.assume_role_policy_document)
+        if any(_matches(pattern, "sts:AssumeRole", ignore_case=True) for pattern in _listed(statement.get("Action")))
+    ]
+
+
+def principals(statement: Statement, kind: str) -> list[str]:
+    """Whom a statement names, of one kind (AWS or Service); a bare star names everybody."""
+    principal = statement.get("Principal")
+    if principal == "*":
+        return ["*"]
+    return [str(item) for item in _listed(principal.get(kind))] if isinstance(principal, dict) else []
+
+
+def allows(holders: Sequence[Any], action: str, resource: str, context: Context | None = None) -> bool:
+    """True when some statement of the policies of ``holders`` (a role; a user and its groups) allows the action, and
+    none denies it.
+    """
     statements = [
         statement
-        for document in documents
+        for document in _documents(holders)
         for statement in _statements(document)
         if _concerns(statement, "Action", action, ignore_case=True) and _concerns(statement, "Resource", resource)
     ]
     return _verdict(statements, context or {})
 
 
+def _documents(holders: Sequence[Any]) -> Iterator[str | Mapping[str, Any]]:
+    """Inline and managed policies."""
+    for holder in holders:
+        yield from list(holder.policies.values())
+        yield from (_document_of(policy) for policy in list(holder.managed_policies.values()))
+
+
 def _verdict(statements: Iterable[Statement], context: Context) -> bool:
-    effects = {statement.get("Effect") for statement in statements if _holds(statement.get("Condition"), context)}
+    effects = {statement.get("Effect") for statement in statements if holds(statement.get("Condition"), context)}
     return "Allow" in effects and "Deny" not in effects
 
 
@@ -66,18 +85,15 @@ def _statements(document: str | Mapping[str, Any]) -> Iterator[Statement]:
     yield from (item for item in _listed(policy.get("Statement")) if isinstance(item, dict))
 
 
-def _principal(statement: Statement) -> Mapping[str, Any]:
-    principal = statement.get("Principal")
-    return principal if isinstance(principal, dict) else {}
-
-
 def _concerns(statement: Statement, element: str, value: str, *, ignore_case: bool = False) -> bool:
     if f"Not{element}" in statement:
-        return not any(_matches(pattern, value, ignore_case) for pattern in _listed(statement[f"Not{element}"]))
-    return any(_matches(pattern, value, ignore_case) for pattern in _listed(statement.get(element)))
+        return not any(
+            _matches(pattern, value, ignore_case=ignore_case) for pattern in _listed(statement[f"Not{element}"])
+        )
+    return any(_matches(pattern, value, ignore_case=ignore_case) for pattern in _listed(statement.get(element)))
 
 
-def _holds(conditions: Mapping[str, Mapping[str, Any]] | None, context: Context) -> bool:
+def holds(conditions: Mapping[str, Mapping[str, Any]] | None, context: Context) -> bool:
     """True when all conditions are met; an operator that is not known never is."""
     return all(
         _is_met(operator, {name.lower(): value for name, value in context.items()}.get(key.lower()), _listed(wanted))
@@ -101,7 +117,7 @@ def _is_met(operator: str, actual: str | None, wanted: list[Any]) -> bool:
             return False
 
 
-def _matches(pattern: object, value: str, ignore_case: bool = False) -> bool:  # noqa: FBT001, FBT002 -- private
+def _matches(pattern: object, value: str, *, ignore_case: bool = False) -> bool:
     expression = re.escape(str(pattern)).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, value, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
 

@@ -23,7 +23,7 @@ class ServiceRole:
         Raises:
             AccessRefused: it does not.
         """
-        if not policies.allows(self.role, action, resource, {**self.context, **context}):
+        if not policies.allows([self.role], action, resource, {**self.context, **context}):
             arn = self.role.arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
             raise AccessRefused(
                 f"User: {arn}/{self.session} is not authorized to perform: {action} on resource: {resource} "

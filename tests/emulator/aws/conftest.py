@@ -76,12 +76,11 @@ class Served:
         )
 
     def role(self, name: str = "grader") -> str:
-        """The ARN of a role that Lambda may assume."""
+        """The ARN of a role that Lambda and the account may assume."""
+        principal = {"Service": "lambda.amazonaws.com", "AWS": "123456789012"}
         trust = {
             "Version": "2012-10-17",
-            "Statement": [
-                {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-            ],
+            "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}],
         }
         iam = self.client("iam")
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):

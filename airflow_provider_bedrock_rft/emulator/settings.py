@@ -55,6 +55,7 @@ class TrainingSettings:
     grader_retry_seconds: float = 0.2
     grader_errors: Literal["fail", "zero"] = "fail"
     max_bad_steps: int = 5
+    max_worker_restarts: int = 3
 
     def __post_init__(self) -> None:
         for name in _COUNTS:

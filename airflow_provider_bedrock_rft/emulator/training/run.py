@@ -15,6 +15,7 @@ from airflow_provider_bedrock_rft.emulator.training.grading import Grader, Grade
 from airflow_provider_bedrock_rft.emulator.training.plan import Schedule, TrainingPlan, make_schedule
 from airflow_provider_bedrock_rft.emulator.training.records import DatasetRejection, TrainingRecord, read_records
 from airflow_provider_bedrock_rft.emulator.training.state import (
+    KIND,
     Failure,
     HeldOutScore,
     JobFailure,
@@ -25,8 +26,9 @@ from airflow_provider_bedrock_rft.emulator.training.state import (
     RunRecord,
     RunState,
     StepMetrics,
+    parse_run,
 )
-from airflow_provider_bedrock_rft.emulator.training.worker import Worker
+from airflow_provider_bedrock_rft.emulator.training.worker import Worker, WorkerDied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,13 +123,36 @@ class TrainingRun:
         if self.state.phase is Phase.QUEUED:
             await self._around.clock.sleep(self.plan.settings.queued_seconds)
             await self.enter(Phase.RUNNING, *self._say("started", f"Training started: {schedule.total_steps} steps."))
+        n_restarts = 0
+        while True:
+            try:
+                await self._work(records, schedule)
+                break
+            except WorkerDied as death:
+                n_restarts += 1
+                if n_restarts > self.plan.settings.max_worker_restarts:
+                    raise
+                await self._go_back(death, n_restarts)
+        await self._finish(schedule)
+
+    async def _work(self, records: Sequence[TrainingRecord], schedule: Schedule) -> None:
+        """All steps that are left, with one worker."""
         async with Worker(self._around.worker_command) as worker:
             await worker.ask(self._init_command(records))
             if not self.state.held_out:
                 await self._evaluate(worker, records, schedule)
             while self.state.step < schedule.total_steps:
                 await self._step(worker, records, schedule)
-        await self._finish(schedule)
+
+    async def _go_back(self, death: WorkerDied, n_restarts: int) -> None:
+        """To the last snapshot, as a new process would."""
+        stored = self._around.store.get(KIND, "", self.plan.job_id)
+        if stored is None:
+            raise death
+        lost, self.state = self.state.step, parse_run(stored).state
+        LOGGER.warning("job %s: %s Training goes on after step %d.", self.plan.job_id, death, self.state.step)
+        text = f"The training worker was lost in step {lost + 1}; training goes on after step {self.state.step}."
+        await self._around.store.commit(*self._say(f"worker-{lost}-{n_restarts}", text, "warn"))
 
     async def _step(self, worker: Worker, records: Sequence[TrainingRecord], schedule: Schedule) -> None:
         step = self.state.step + 1

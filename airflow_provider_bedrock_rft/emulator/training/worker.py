@@ -26,6 +26,10 @@ class WorkerFailure(Exception):
     """The worker refused a command, died or wrote nonsense."""
 
 
+class WorkerDied(WorkerFailure):
+    """The worker is gone: another one can go on from the last snapshot."""
+
+
 class Worker:
     """A running worker; one command at a time. Use as an async context manager: leaving it ends the process."""
 
@@ -55,7 +59,7 @@ class Worker:
         """The worker's answer to one command.
 
         Raises:
-            WorkerFailure: there was none, or it was an error.
+            WorkerDied: there was none; WorkerFailure: it was an error.
         """
         process = self._started()
         if process.stdin is None or process.stdout is None:
@@ -64,9 +68,13 @@ class Worker:
             process.stdin.write(encode(command) + b"\n")
             await process.stdin.drain()
             line = await process.stdout.readline()
-        except (ConnectionError, ValueError) as error:
-            raise WorkerFailure(f"The worker could not be asked: {error}") from error
-        return _parse(line, process.returncode)
+        except ConnectionError as error:
+            raise WorkerDied(f"The worker could not be asked: {error!r}") from error
+        except ValueError as error:
+            raise WorkerFailure(f"The worker's answer is too long: {error}") from error
+        if not line:
+            raise WorkerDied(f"The worker ended in the middle of the job (exit status {await process.wait()}).")
+        return _parse(line)
 
     def _started(self) -> asyncio.subprocess.Process:
         if self._process is None:
@@ -74,9 +82,7 @@ class Worker:
         return self._process
 
 
-def _parse(line: bytes, returncode: int | None) -> Json:
-    if not line:
-        raise WorkerFailure(f"The worker ended in the middle of the job (exit status {returncode}).")
+def _parse(line: bytes) -> Json:
     try:
         answer = json.loads(line)
     except ValueError as error:

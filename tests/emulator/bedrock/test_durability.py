@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import psutil
+
 MODEL = "amazon.nova-2-lite-v1:0"
 
 
@@ -75,3 +77,29 @@ def test_a_batch_and_an_evaluation_go_on_after_a_kill(start_emulator: Any, nativ
     listed = emulator.aws("s3").list_objects_v2(Bucket=native.bucket, Prefix="scores/")["Contents"]
     assert len(listed) == 1, "a job begun again leaves no second file"
     assert len(native.read(listed[0]["Key"]).splitlines()) == 1000
+
+
+def test_a_job_goes_on_when_its_worker_is_killed(
+    start_emulator: Any, native_of: Any, finished: Any, wait_until: Any
+) -> None:
+    emulator = start_emulator()
+    native = native_of(emulator)
+    request = native.request(hyperparameters={"epochCount": 4, "evalInterval": 2})
+    arn = native.bedrock.create_model_customization_job(**request)["jobArn"]
+    wait_until(lambda: step_of(native, arn) >= 3)
+    folder = str(emulator.folder)
+    kill_worker(folder)
+    job = finished(native, arn)
+    assert job["status"] == "Completed"
+    key = f"out/model-customization-job-{arn.rpartition('/')[2]}/training_artifacts/step_wise_training_metrics.csv"
+    numbers = [int(line.partition(",")[0]) for line in native.read(key).splitlines()[1:]]
+    assert numbers == list(range(28))  # no step is lost or doubled
+
+
+def kill_worker(folder: str) -> None:
+    """Kill the training worker of the emulator that has this data folder."""
+    for process in psutil.Process().children(recursive=True):
+        command = process.cmdline()
+        parent = process.parent()
+        if any(part.endswith("learner.worker") for part in command) and parent and folder in parent.cmdline():
+            process.kill()

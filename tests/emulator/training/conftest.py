@@ -66,6 +66,7 @@ class Bench:
     settings: TrainingSettings = SETTINGS
     stores: list[Store] = field(default_factory=list)
     engines: list[TrainingEngine] = field(default_factory=list)
+    worker_command: tuple[str, ...] = ()
 
     def open(self) -> TrainingEngine:
         store = Store(self.folder / "state.db")
@@ -81,6 +82,7 @@ class Bench:
             folder=self.folder,
             listeners={"mantle": MantleListener(store, clock)},
             slots=2,
+            worker_command=self.worker_command,
         )
         self.engines.append(TrainingEngine(parts))
         return self.engines[-1]

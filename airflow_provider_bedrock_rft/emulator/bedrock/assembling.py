@@ -121,17 +121,14 @@ def make_native(on: Foundations) -> Native:
     )
     completions = Completions(models, deployments, throughputs, on.answerer, on.clock, on.seed)
     logs = InvocationLogs(on.store, on.clock, on.aws)
-    batch, evaluation = batch_shelf(on.store), evaluation_shelf(on.store)
-    parts = JobParts(
-        shelf=batch, clock=on.clock, receipts=receipts, aws=on.aws, completions=completions, changes=changes
-    )
-    batches, evaluations = BatchJobs(parts), EvaluationJobs(replace(parts, shelf=evaluation))
+    batches, evaluations = _file_jobs(on, receipts, changes, completions)
+    shelves = (on.book.shelf, models, deployments, throughputs, batch_shelf(on.store), evaluation_shelf(on.store))
     rooms = (
         jobs,
         custom,
         Deployments(deployments, models, on.clock, receipts),
         Throughputs(throughputs, models, on.clock, receipts),
-        Tags(on.store, (on.book.shelf, models, deployments, throughputs, batch, evaluation)),
+        Tags(on.store, shelves),
         FoundationModels(),
         logs,
         batches,
@@ -140,3 +137,18 @@ def make_native(on: Foundations) -> Native:
         Invocations(completions, logs),
     )
     return Native(plane=NativePlane(rooms), work=work, batches=batches, evaluations=evaluations)
+
+
+def _file_jobs(
+    on: Foundations, receipts: Receipts, changes: StateChanges, completions: Completions
+) -> tuple[BatchJobs, EvaluationJobs]:
+    """The jobs over files in S3 that nothing is trained by."""
+    parts = JobParts(
+        shelf=batch_shelf(on.store),
+        clock=on.clock,
+        receipts=receipts,
+        aws=on.aws,
+        completions=completions,
+        changes=changes,
+    )
+    return BatchJobs(parts), EvaluationJobs(replace(parts, shelf=evaluation_shelf(on.store)))

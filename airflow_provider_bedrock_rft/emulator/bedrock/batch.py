@@ -90,7 +90,7 @@ class BatchJobs:
     @serves("ListModelInvocationJobs", "documented")
     async def list(self, call: Call) -> Json:
         """Jobs of this owner."""
-        return _LISTING.answer(call, self._shelf.all(call.owner))
+        return _LISTING.answer(call, self._parts.clock.now(), self._shelf.all(call.owner))
 
     @serves("StopModelInvocationJob", "documented", "`Stopped` at once (ours); nothing is written")
     async def stop(self, call: Call) -> Json:

@@ -120,7 +120,7 @@ class CustomModels:
     async def list(self, call: Call) -> Json:
         """Models of this owner; nothing is shared, so those that are not owned are none."""
         owned = call.params.get("isOwned", True)
-        return _LISTING.answer(call, self._shelf.all(call.owner) if owned else ())
+        return _LISTING.answer(call, self._clock.now(), self._shelf.all(call.owner) if owned else ())
 
     @serves("DeleteCustomModel", "documented", "refused while a deployment or Provisioned Throughput uses the model")
     async def delete(self, call: Call) -> Json:

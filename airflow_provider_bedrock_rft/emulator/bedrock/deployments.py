@@ -93,7 +93,7 @@ class Deployments:
     async def list(self, call: Call) -> Json:
         """Deployments of this owner."""
         now = self._clock.now()
-        return _LISTING.answer(call, [as_of(document, now) for document in self._shelf.all(call.owner)])
+        return _LISTING.answer(call, now, [as_of(document, now) for document in self._shelf.all(call.owner)])
 
     @serves("UpdateCustomModelDeployment", "documented", "the old model answers until the update is completed (ours)")
     async def update(self, call: Call) -> Json:

@@ -100,7 +100,7 @@ class EvaluationJobs:
     @serves("ListEvaluationJobs", "documented", "all filters, both orders; pages of at most five, as the model says")
     async def list(self, call: Call) -> Json:
         """Jobs of this owner."""
-        return _LISTING.answer(call, [summary_of(job) for job in self._shelf.all(call.owner)])
+        return _LISTING.answer(call, self._parts.clock.now(), [summary_of(job) for job in self._shelf.all(call.owner)])
 
     @serves("StopEvaluationJob", "documented", "`Stopped` at once (ours); nothing more is written")
     async def stop(self, call: Call) -> Json:

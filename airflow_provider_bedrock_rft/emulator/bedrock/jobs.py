@@ -93,10 +93,10 @@ class CustomizationJobs:
     @serves("ListModelCustomizationJobs", "documented", "all filters, both orders, pages of at most 1,000")
     async def list(self, call: Call) -> Json:
         """Jobs of this owner."""
-        jobs = self._book.shelf.all(call.owner)
+        now, jobs = self._clock.now(), self._book.shelf.all(call.owner)
         if call.stale_seconds:
-            jobs = _as_they_were(jobs, self._clock.now() - call.stale_seconds)
-        return _LISTING.answer(call, [{**job, "customModelName": job["outputModelName"]} for job in jobs])
+            jobs = _as_they_were(jobs, now - call.stale_seconds)
+        return _LISTING.answer(call, now, [{**job, "customModelName": job["outputModelName"]} for job in jobs])
 
     @serves(
         "StopModelCustomizationJob",

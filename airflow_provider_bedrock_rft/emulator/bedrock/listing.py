@@ -37,14 +37,19 @@ class Listing:
     after: str = ""
     before: str = ""
 
-    def answer(self, call: Call, documents: Sequence[Json]) -> Json:
-        """One page of those documents that the call asks for.
+    def answer(self, call: Call, now: float, documents: Sequence[Json]) -> Json:
+        """One page of those documents that the call asks for; a late listing leaves out what is new.
 
         Raises:
             BedrockError: its token is none of ours.
         """
         params = call.params
-        chosen = [document for document in documents if self._is_wanted(document, params)]
+        chosen = [
+            document
+            for document in documents
+            if self._is_wanted(document, params)
+            and (not call.stale_seconds or document[self.created] <= now - call.stale_seconds)
+        ]
         ascending = params.get("sortOrder") == "Ascending"
         chosen.sort(key=lambda document: (document[self.created], document[self.arn]), reverse=not ascending)
         shape = call.operation.output_shape.members[self.member]

@@ -79,7 +79,7 @@ class Throughputs:
     async def list(self, call: Call) -> Json:
         """Those of this owner."""
         now = self._clock.now()
-        return _LISTING.answer(call, [as_of(document, now) for document in self._shelf.all(call.owner)])
+        return _LISTING.answer(call, now, [as_of(document, now) for document in self._shelf.all(call.owner)])
 
     @serves("UpdateProvisionedModelThroughput", "documented", "another name, or another model of the same base")
     async def update(self, call: Call) -> Json:

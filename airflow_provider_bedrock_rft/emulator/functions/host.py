@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 import sys
-import tempfile
 import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.functions.code import CodeStore
@@ -36,10 +33,12 @@ from airflow_provider_bedrock_rft.emulator.functions.limits import HostLimits
 from airflow_provider_bedrock_rft.emulator.functions.output import LogLines
 from airflow_provider_bedrock_rft.emulator.functions.relay import Relay
 from airflow_provider_bedrock_rft.emulator.functions.report import Report, tail
+from airflow_provider_bedrock_rft.emulator.functions.run_folder import RunFolder
 from airflow_provider_bedrock_rft.emulator.functions.runtime_api import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from airflow_provider_bedrock_rft.emulator.functions.catalogue import FunctionCatalogue, FunctionVersion
 
@@ -90,8 +89,8 @@ class FunctionHost:
         self._walls = walls
         self._code = CodeStore(self._root / "code")
         self._sdk = make_sdk_folder(self._root / "sdk")
-        self._run_folder = _fresh_run_folder(self._root)
-        self._relay = Relay(self._run_folder / "out.sock", endpoint)
+        self._run_folder = RunFolder()
+        self._relay = Relay(self._run_folder.path / "out.sock", endpoint)
         self._busy: Counter[tuple[str, str, str]] = Counter()
         self._idle: dict[FunctionVersion, list[_Started]] = {}
         self._live: set[Environment] = set()
@@ -131,7 +130,7 @@ class FunctionHost:
         while self._closing:
             await asyncio.wait(self._closing)
         self._relay.close()
-        shutil.rmtree(self._run_folder, ignore_errors=True)
+        self._run_folder.remove()
 
     def _admit(self, function: FunctionVersion) -> None:
         reserved = function.reserved_concurrency
@@ -219,7 +218,7 @@ class FunctionHost:
         folder = await asyncio.to_thread(
             self._code.folder, function.code_sha256, lambda: self._catalogue.code(function)
         )
-        place = Place(code=folder, own=own_folder(self._run_folder), sdk=self._sdk, relay=self._relay.path)
+        place = Place(code=folder, own=own_folder(self._run_folder.path), sdk=self._sdk, relay=self._relay.path)
         day = time.strftime("%Y/%m/%d", time.gmtime(self._now()))
         log_stream = f"{day}/[{function.version}]{uuid.uuid4().hex}"
         walls = await asyncio.to_thread(self._walls)
@@ -301,13 +300,3 @@ def _check_runnable(function: FunctionVersion) -> None:
         raise CodeRefused(f"The emulator runs Python functions only, not {function.runtime}.")
     if function.runtime != f"python{sys.version_info[0]}.{sys.version_info[1]}":
         log.debug("%s asks for %s and runs on %s", function.name, function.runtime, sys.version.split()[0])
-
-
-def _fresh_run_folder(root: Path) -> Path:
-    """A short-named folder (socket paths may have 108 bytes); the one of an emulator that was killed is removed."""
-    note = root / "run-folder"
-    if note.exists():
-        shutil.rmtree(note.read_text(), ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix="rft-fn-"))
-    note.write_text(str(folder))
-    return folder

@@ -54,6 +54,9 @@ bench: setup  ## the benchmarks, each a ratio against a baseline in the same run
 soak: setup  ## a thousand random fault scripts against a small pipeline; takes hours [RFT_SOAK_SEEDS=0:1000]
 	RFT_SOAK=1 $(BIN)/pytest tests/soak -k thousand $(ARGS)
 
+model-diff: setup  ## what changed in the vendor's service models since somebody last looked; weekly
+	$(BIN)/bedrock-rft emulator --model-diff
+
 lock: $(VENV)/.dependencies  ## resolve the locked requirements anew
 	UV=$(BIN)/uv requirements/lock.sh
 

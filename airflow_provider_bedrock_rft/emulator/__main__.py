@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = sys.argv[1:] if arguments is None else arguments
         if "--self-test" in given:
             return _self_test()
+        if "--model-diff" in given:
+            return _model_diff()
         settings = parse_arguments(given)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
@@ -69,6 +71,12 @@ def _self_test() -> int:
     from airflow_provider_bedrock_rft.emulator.conformance.self_test import self_test  # noqa: PLC0415 -- slow, and rare
 
     return self_test()
+
+
+def _model_diff() -> int:
+    from airflow_provider_bedrock_rft.emulator.conformance.model_diff import model_diff  # noqa: PLC0415 -- slow, and rare
+
+    return model_diff()
 
 
 def parse_arguments(arguments: Sequence[str]) -> Settings:
@@ -98,6 +106,9 @@ def parse_arguments(arguments: Sequence[str]) -> Settings:
     )
     parser.add_argument(
         "--self-test", action="store_true", help="examine the native planes by botocore's models, and end"
+    )
+    parser.add_argument(
+        "--model-diff", action="store_true", help="tell what changed in botocore's models since their review, and end"
     )
     options = parser.parse_args(arguments)
     if not 0 < options.speed < math.inf:

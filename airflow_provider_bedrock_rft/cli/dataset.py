@@ -35,6 +35,7 @@ def _configure_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grader", metavar="PATH.py:FUNCTION", help="run it on every reference: it must score the top")
     parser.add_argument("--top-score", type=float, default=1.0, help="what --grader must give (default 1)")
     parser.add_argument("--max-prompt-tokens", type=int, metavar="N", help="longest prompt")
+    _add_tokenizer(parser)
     parser.add_argument("--previous", type=Path, metavar="MANIFEST", help="of the dataset accepted before")
     parser.add_argument("--manifest", type=Path, metavar="OUT", help="write this dataset's manifest there")
     parser.add_argument("--no-near", action="store_true", help="do not look for near duplicates")
@@ -64,6 +65,7 @@ def _configure_split(parser: argparse.ArgumentParser) -> None:
 
 def _configure_stats(parser: argparse.ArgumentParser) -> None:
     _add_files(parser, nargs="+")
+    _add_tokenizer(parser)
     parser.add_argument("--batch-size", type=int, default=4, help="for steps and checkpoints (default 4)")
     parser.add_argument("--format", choices=("text", "json", "html"), default="text")
     parser.set_defaults(run=_lazily("stats"))
@@ -80,6 +82,14 @@ def _configure_logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="TIME", help="ISO 8601; not included")
     parser.add_argument("--keep-completion", action="store_true", help="make the logged completion the reference")
     parser.set_defaults(run=_lazily("from_logs"))
+
+
+def _add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tokenizer",
+        metavar="FILE",
+        help="tokenizer.json or *.tiktoken of the model, to count tokens; without it an upper bound is used",
+    )
 
 
 def _add_files(parser: argparse.ArgumentParser, *, nargs: str) -> None:

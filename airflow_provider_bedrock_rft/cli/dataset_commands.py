@@ -11,6 +11,7 @@ from airflow_provider_bedrock_rft import __version__
 from airflow_provider_bedrock_rft.cli.dataset import ERRORS_FOUND
 from airflow_provider_bedrock_rft.cli.dataset_sources import sources_of
 from airflow_provider_bedrock_rft.clients.scanning import check_sources
+from airflow_provider_bedrock_rft.clients.tokenizers import load_tokenizer
 from airflow_provider_bedrock_rft.core import codec
 from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport
 from airflow_provider_bedrock_rft.core.dataset.deep import DeepOptions
@@ -48,6 +49,7 @@ def check(args: argparse.Namespace, stack: ExitStack) -> int:
     options = CheckOptions(
         targets=tuple(Target(name) for name in args.target or ["mantle"]),
         max_prompt_tokens=args.max_prompt_tokens,
+        count_tokens=load_tokenizer(args.tokenizer) if args.tokenizer else None,
         deep=DeepOptions(
             near=not args.no_near,
             privacy=not args.no_privacy,
@@ -141,7 +143,11 @@ def _fractions(text: str) -> dict[str, float]:
 
 def stats(args: argparse.Namespace, stack: ExitStack) -> int:
     """Describe a dataset."""
-    statistics = dataset_statistics(records_in(sources_of(args.files, TRAIN, args, stack)), batch_size=args.batch_size)
+    statistics = dataset_statistics(
+        records_in(sources_of(args.files, TRAIN, args, stack)),
+        batch_size=args.batch_size,
+        count_tokens=load_tokenizer(args.tokenizer) if args.tokenizer else None,
+    )
     if args.format == "json":
         print(json.dumps(codec.dump(statistics), ensure_ascii=False))
     elif args.format == "html":

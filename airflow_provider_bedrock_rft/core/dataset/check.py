@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from airflow_provider_bedrock_rft.core.dataset.deep import MAX_RECORDS, DeepOptions, DeepPass
+from airflow_provider_bedrock_rft.core.dataset.deep import DeepOptions, DeepPass
 from airflow_provider_bedrock_rft.core.dataset.equality import findings_on_dominance, findings_on_equality
 from airflow_provider_bedrock_rft.core.dataset.finding import Finding, FindingLog, Place, Severity, finding_at
 from airflow_provider_bedrock_rft.core.dataset.language import LanguageProfile
@@ -116,8 +116,7 @@ def check_dataset(
     training = [each for each in scans if each.split == TRAIN]
     log.extend(findings_on_shapes([each.shapes for each in training]))
     log.extend(findings_on_dominance([each.keys for each in training]))
-    readable = [source for source, each in zip(sources, scans, strict=True) if each.was_read]
-    language = _look_deeper(readable, sum(each.n_records for each in scans), chosen.deep, needs, log)
+    language = _look_deeper([source for source, each in zip(sources, scans, strict=True) if each.was_read], chosen, log)
     files = tuple(
         FileReport(path=each.name, split=each.split, n_records=each.n_records, sha256=each.sha256) for each in scans
     )
@@ -130,18 +129,12 @@ def check_dataset(
     )
 
 
-def _look_deeper(
-    sources: Sequence[Source], n_records: int, options: DeepOptions | None, needs: Requirements, log: FindingLog
-) -> LanguageProfile | None:
-    """The second pass, unless it is not wanted or there are too many records for it."""
+def _look_deeper(sources: Sequence[Source], chosen: CheckOptions, log: FindingLog) -> LanguageProfile | None:
+    """The second pass, unless it is not wanted."""
+    options = chosen.deep
     if options is None or not sources:
         return None
-    if n_records > MAX_RECORDS:
-        message = (
-            f"Near duplicates, secrets, personal data and language: {n_records:,} records are over {MAX_RECORDS:,}."
-        )
-        log.add(finding_at(Place(file=sources[0].name), "check-skipped", message))
-        return None
+    needs = Requirements.of(chosen.targets, max_prompt_tokens=chosen.max_prompt_tokens)
     deep = DeepPass(options=options, needs=needs, log=log)
     deep.run(sources)
     return deep.language.profile() if options.needs_language else None

@@ -1,6 +1,4 @@
-"""The second pass: rules that need a record's meaning rather than its bytes. For datasets a service takes, not for
-gigabytes.
-"""
+"""The second pass: rules that need a record's meaning rather than its bytes."""
 
 from __future__ import annotations
 
@@ -26,8 +24,10 @@ from airflow_provider_bedrock_rft.core.dataset.source import TRAIN, Source
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MAX_RECORDS = 50_000
-"""Above it the second pass is skipped and says so: no service takes as many, and memory would grow."""
+MAX_NEAR_RECORDS = 100_000
+"""Beyond it near duplicates are not looked for, and the report says so: no service takes more than a fifth, and memory
+would grow. All other rules hold for any number of records.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +63,13 @@ class DeepPass:
     options: DeepOptions
     needs: Requirements
     log: FindingLog
+    max_near_records: int = MAX_NEAR_RECORDS
     language: LanguageTally = field(default_factory=LanguageTally)
     _near: NearIndex = field(default_factory=NearIndex)
     _places: list[tuple[Place, str]] = field(default_factory=list)
     _ungraded: list[tuple[Place, Record]] = field(default_factory=list)
     _detectors: tuple[Detector, ...] = ()
+    _n_compared: int = 0
 
     def run(self, sources: Sequence[Source]) -> None:
         """Read every source and log what is found."""
@@ -77,6 +79,7 @@ class DeepPass:
                 for line, record in sound_records(stream, self.needs):
                     self._take(record, Place(file=source.name, line=line), source.split)
         self._grade()
+        self._say_what_was_not_compared(sources)
         self.log.extend(self._findings_on_pairs())
         self._check_language(sources)
 
@@ -103,8 +106,21 @@ class DeepPass:
         if split == TRAIN and self.options.needs_language:
             self.language.add(record.prompt)
         if self.options.near:
-            self._near.add(record)
-            self._places.append((place, split))
+            self._n_compared += 1
+            if self._n_compared <= self.max_near_records:
+                self._near.add(record)
+                self._places.append((place, split))
+            elif self._places:
+                self._places.clear()
+                self._near = NearIndex()
+
+    def _say_what_was_not_compared(self, sources: Sequence[Source]) -> None:
+        if self._n_compared > self.max_near_records:
+            message = (
+                f"Near duplicates and near leakage: {self._n_compared:,} records are over {self.max_near_records:,}. "
+                "Equal ones were looked for."
+            )
+            self.log.add(finding_at(Place(file=sources[0].name), "check-skipped", message))
 
     def _notes_on(self, record: Record) -> Iterator[Note]:
         if self._detectors:

@@ -6,9 +6,8 @@ numbers and have the same answer: word problems made from one template differ in
 
 from __future__ import annotations
 
-from collections import Counter
+from array import array
 from dataclasses import dataclass, field
-from math import log
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.dataset import normal
@@ -16,7 +15,7 @@ from airflow_provider_bedrock_rft.core.dataset.equality import prompt_key
 from airflow_provider_bedrock_rft.core.dataset.reference import reference_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import numpy as np
 
@@ -47,13 +46,17 @@ class Near:
 
 @dataclass(slots=True)
 class NearIndex:
-    """Takes in prompts and keeps what is needed to compare them: about 12 bytes per word."""
+    """Takes in prompts and keeps what is needed to compare them: 8 bytes per word, and 32 per record."""
 
-    _features: list[tuple[int, ...]] = field(default_factory=list)
-    _blocks: list[int] = field(default_factory=list)
-    _texts: list[int] = field(default_factory=list)
-    _prompts: list[int] = field(default_factory=list)
-    _answers: list[int] = field(default_factory=list)
+    _features: array[int] = field(default_factory=lambda: array("q"))
+    _ends: array[int] = field(default_factory=lambda: array("q", [0]))
+    _blocks: array[int] = field(default_factory=lambda: array("q"))
+    _texts: array[int] = field(default_factory=lambda: array("q"))
+    _prompts: array[int] = field(default_factory=lambda: array("q"))
+    _answers: array[int] = field(default_factory=lambda: array("q"))
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
     def add(self, record: Record) -> None:
         """Take in one record; its index is the number of those before it."""
@@ -61,11 +64,10 @@ class NearIndex:
         words = normal.tokens(text)
         answer = hash(normal.gist(reference_text(record.reference)))
         seen: dict[str, int] = {}
-        features = []
-        for word in words:
+        for word in words or [""]:
             n_before = seen[word] = seen.get(word, -1) + 1
-            features.append(hash(word) ^ n_before)
-        self._features.append(tuple(features))
+            self._features.append(hash(word) ^ n_before)
+        self._ends.append(len(self._features))
         self._blocks.append(hash((normal.numbers(words), answer)))
         self._texts.append(hash(text))
         self._prompts.append(prompt_key(record))
@@ -73,7 +75,6 @@ class NearIndex:
 
     def pairs(self) -> Iterator[Near]:
         """Each record that is near an earlier one, with that one; equal prompts are not near but equal."""
-        weights = self._weights()
         found: set[int] = set()
         for first, second in self._same_texts():
             found.add(second)
@@ -84,21 +85,29 @@ class NearIndex:
                 has_same_text=True,
                 has_same_answer=self._answers[first] == self._answers[second],
             )
+        weights = self._weights()
         for first, second in self._candidates():
             if second in found or self._prompts[first] == self._prompts[second]:
                 continue
-            similarity = _jaccard(self._features[first], self._features[second], weights)
+            similarity = _jaccard(self._weighted(first, weights), self._weighted(second, weights))
             if similarity >= THRESHOLD:
                 found.add(second)
                 yield Near(first=first, second=second, similarity=similarity, has_same_text=False, has_same_answer=True)
 
-    def _weights(self) -> dict[int, float]:
-        """Squared inverse document frequency: what every prompt says, or every prompt of a template, counts little."""
-        documents: Counter[int] = Counter()
-        for features in self._features:
-            documents.update(features)
-        n = len(self._features)
-        return {feature: log((1 + n) / count) ** 2 for feature, count in documents.items()}
+    def _weights(self) -> np.ndarray:
+        """For each feature of each record its squared inverse document frequency: what every prompt says, or every
+        prompt of a template, counts little.
+        """
+        import numpy as np  # noqa: PLC0415  # 0.1 s that only a check pays
+
+        features = np.frombuffer(self._features, dtype=np.int64)
+        _, which, counts = np.unique(features, return_inverse=True, return_counts=True)
+        weights: np.ndarray = (np.log((1 + len(self)) / counts) ** 2)[which]
+        return weights
+
+    def _weighted(self, index: int, weights: np.ndarray) -> dict[int, float]:
+        start, stop = self._ends[index], self._ends[index + 1]
+        return dict(zip(self._features[start:stop], weights[start:stop].tolist(), strict=True))
 
     def _same_texts(self) -> Iterator[tuple[int, int]]:
         first_of: dict[int, int] = {}
@@ -109,40 +118,34 @@ class NearIndex:
 
     def _candidates(self) -> list[tuple[int, int]]:
         """Pairs that share a block and a band of MinHash values, in order."""
-        bands = _bands(self._features, self._blocks)
         pairs: set[tuple[int, int]] = set()
-        for band in bands:
+        for band in self._bands():
             order = band.argsort(kind="stable")
             ordered = band[order]
             for position in (ordered[1:] == ordered[:-1]).nonzero()[0].tolist():
                 pairs.add((int(order[position]), int(order[position + 1])))
         return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
+    def _bands(self) -> np.ndarray:
+        """Band keys, shape ``(N_BANDS, n)``: equal where block and all MinHash values of the band are."""
+        import numpy as np  # noqa: PLC0415
 
-def _jaccard(one: Sequence[int], other: Sequence[int], weights: dict[int, float]) -> float:
-    first, second = set(one), set(other)
-    union = sum(weights[feature] for feature in first | second)
-    return sum(weights[feature] for feature in first & second) / union if union else 1.0
+        random = np.random.default_rng(20_261_120)
+        factors = random.integers(1, 2**63, N_BANDS * ROWS_PER_BAND, dtype=np.uint64) | np.uint64(1)
+        features = np.frombuffer(self._features, dtype=np.int64).astype(np.uint64)
+        ends = np.frombuffer(self._ends, dtype=np.int64)
+        keys = np.tile(np.array(self._blocks, dtype=np.int64).astype(np.uint64), (N_BANDS, 1))
+        for start in range(0, len(self), _CHUNK):
+            stop = min(start + _CHUNK, len(self))
+            flat = features[ends[start] : ends[stop]]
+            offsets = ends[start:stop] - ends[start]
+            for number, factor in enumerate(factors):
+                signature = np.minimum.reduceat((flat * factor) >> np.uint64(32), offsets)
+                part = keys[number // ROWS_PER_BAND, start:stop]
+                part[:] = (part ^ signature) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x7F4A7C15)
+        return keys
 
 
-def _bands(features: Sequence[tuple[int, ...]], blocks: Sequence[int]) -> np.ndarray:
-    """Band keys, shape ``(N_BANDS, n)``: equal where block and all MinHash values of the band are."""
-    import numpy as np  # noqa: PLC0415  # 0.1 s that only a check pays
-
-    random = np.random.default_rng(20_261_120)
-    n_hashes = N_BANDS * ROWS_PER_BAND
-    factors = random.integers(1, 2**63, n_hashes, dtype=np.uint64) | np.uint64(1)
-    chunks = []
-    for start in range(0, len(features), _CHUNK):
-        part = [each or (0,) for each in features[start : start + _CHUNK]]
-        flat = np.fromiter((feature for each in part for feature in each), dtype=np.int64).astype(np.uint64)
-        offsets = np.cumsum([0, *(len(each) for each in part[:-1])])
-        columns = [np.minimum.reduceat((flat * factor) >> np.uint64(32), offsets) for factor in factors]
-        signature = np.stack(columns).reshape(N_BANDS, ROWS_PER_BAND, len(part))
-        keys = (
-            np.array(blocks[start : start + _CHUNK], dtype=np.int64).astype(np.uint64)[None, :].repeat(N_BANDS, axis=0)
-        )
-        for row in range(ROWS_PER_BAND):
-            keys = (keys ^ signature[:, row, :]) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x7F4A7C15)
-        chunks.append(keys)
-    return np.concatenate(chunks, axis=1) if chunks else np.empty((N_BANDS, 0), np.uint64)
+def _jaccard(one: dict[int, float], other: dict[int, float]) -> float:
+    union = sum((one | other).values())
+    return sum(weight for feature, weight in one.items() if feature in other) / union if union else 1.0

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, check_dataset
-from airflow_provider_bedrock_rft.core.dataset.deep import DeepOptions
-from airflow_provider_bedrock_rft.core.dataset.finding import Severity
+from airflow_provider_bedrock_rft.core.dataset.deep import DeepOptions, DeepPass
+from airflow_provider_bedrock_rft.core.dataset.finding import FindingLog, Severity
 from airflow_provider_bedrock_rft.core.dataset.jsonl import read_records, write_records
+from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target
 from airflow_provider_bedrock_rft.core.dataset.report import report_json, report_lines
 from airflow_provider_bedrock_rft.core.dataset.source import EVALUATION, Source
 from airflow_provider_bedrock_rft.core.dataset.split import split_records
@@ -118,6 +119,29 @@ def test_the_json_report_has_its_schema() -> None:
     assert len(report_json(report, max_findings=2)["findings"]) == 2  # type: ignore[arg-type]
 
 
+def test_beyond_what_is_compared_only_nearness_is_left_out(clean_files: dict[str, Path]) -> None:
+    lines = clean_files["word_problems"].read_bytes().splitlines(keepends=True)
+    record = json.loads(lines[3])
+    shouted = {
+        **record,
+        "id": "shouted",
+        "messages": [{**turn, "content": turn["content"].upper()} for turn in record["messages"]],
+    }
+    leaky = {**record, "id": "leaky", "note": "ask rosa.lind@fabrikam.io"}
+    data = b"".join(lines[10:]) + json.dumps(shouted).encode() + b"\n" + json.dumps(leaky).encode() + b"\n"
+    sources = [Source.of_bytes(data, name="train"), Source.of_bytes(lines[3], name="test", split="test")]
+    found = {}
+    for limit in (1_000, 20):
+        log = FindingLog()
+        DeepPass(options=DeepOptions(), needs=Requirements.of([Target.MANTLE]), log=log, max_near_records=limit).run(
+            sources
+        )
+        found[limit] = sorted(finding.code for finding in log.kept)
+        assert "leakage" in check_dataset(sources, SHALLOW).counts_by_code  # equality knows no limit
+    assert "near-duplicate" in found[1_000]
+    assert found[20] == ["check-skipped", "personal-data"]
+
+
 def test_the_grader_must_score_references_at_the_top(clean_files: dict[str, Path]) -> None:
     def score(pairs: Sequence[tuple[Record, str]]) -> list[float | str]:
         def one(record: Record, completion: str) -> float | str:
@@ -195,8 +219,6 @@ def test_whatever_the_bytes_the_check_reports_and_never_raises(
 )
 def test_whatever_the_json_the_check_reports_and_never_raises(value: object) -> None:
     for target in ("mantle", "sagemaker"):
-        from airflow_provider_bedrock_rft.core.dataset.quota import Target
-
         data = json.dumps(value).encode() + b"\n"
         report = check_dataset([Source.of_bytes(data)], CheckOptions(targets=(Target(target),), deep=None))
         assert report.findings

@@ -21,6 +21,7 @@ MANY = {
     "artifacts": "s3://bucket/prefix that is read and written",
     "input": "s3://bucket/key that is read only, such as a dataset",
     "job-role": "ARN of the role that jobs of the native plane assume",
+    "batch-role": "ARN of the role that batch inference assumes",
     "kms-key": "ARN of the key of an encrypted bucket",
 }
 
@@ -82,6 +83,7 @@ def _needs(args: argparse.Namespace) -> PipelineNeeds:
         artifacts=both("artifacts", args.artifacts),
         inputs=both("inputs", args.input),
         job_roles=both("job_roles", args.job_role),
+        batch_roles=both("batch_roles", args.batch_role),
         kms_keys=args.kms_key,
         cleans_up=args.clean_up or bool(found.get("cleans_up")),
         planes=both("planes", args.plane) or ("mantle",),

@@ -10,7 +10,7 @@ from airflow_provider_bedrock_rft.core.deployment import Deployment, DeploymentK
 from airflow_provider_bedrock_rft.core.errors import InvalidInput, ResourceNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 _PROVISIONED = ":provisioned-model/"
@@ -32,6 +32,16 @@ class BedrockDeployments:
     def get(self, model: str) -> Deployment:
         """The deployment with this ARN."""
         return self._described(model, is_provisioned=_PROVISIONED in model)
+
+    def list(self) -> Iterator[Deployment]:
+        """Every deployment of either kind."""
+        with reading("List deployments"):
+            for page in self._bedrock.get_paginator("list_custom_model_deployments").paginate():
+                for one in page["modelDeploymentSummaries"]:
+                    yield self._described(str(one["customModelDeploymentArn"]), is_provisioned=False)
+            for page in self._bedrock.get_paginator("list_provisioned_model_throughputs").paginate():
+                for one in page["provisionedModelSummaries"]:
+                    yield self._described(str(one["provisionedModelArn"]), is_provisioned=True)
 
     def create(self, spec: DeploymentSpec, *, token: str) -> Deployment:
         """Ask for a deployment.

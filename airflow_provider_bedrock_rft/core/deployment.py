@@ -6,10 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_bedrock_rft.core.codec import payload
 from airflow_provider_bedrock_rft.core.errors import UnknownStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class DeploymentKind(str, Enum):
@@ -66,12 +69,17 @@ class DeploymentSpec:
     @property
     def deployment_name(self) -> str:
         """The given name, or one that only this model has."""
-        return self.name or f"rft-{self.custom_model.rpartition('/')[2]}"
+        return self.name or own_name_of(self.custom_model)
 
     def token(self, *, key: str) -> str:
         """The idempotency token of one request, of whoever has ``key``; the same in every process."""
         text = f"{key}\n{self.kind.value}\n{self.deployment_name}\n{self.custom_model}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def own_name_of(custom_model: str) -> str:
+    """What a deployment is called that was given no name."""
+    return f"rft-{custom_model.rpartition('/')[2]}"
 
 
 @payload("rft.deployment")
@@ -138,6 +146,10 @@ class DeploymentService(Protocol):
 
     def get(self, model: str) -> Deployment:
         """The deployment with this ARN."""
+        ...
+
+    def list(self) -> Iterator[Deployment]:
+        """Every deployment of either kind, in no promised order."""
         ...
 
     def create(self, spec: DeploymentSpec, *, token: str) -> Deployment:

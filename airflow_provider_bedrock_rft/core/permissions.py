@@ -42,6 +42,7 @@ GRADER_DEPLOYMENT = (
     "UpdateAlias",
     "InvokeFunction",
 )
+NATIVE_BATCH = ("CreateModelInvocationJob", "GetModelInvocationJob")
 ROLE_UPKEEP = ("GetRole", "CreateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "DeleteRolePolicy")
 
 
@@ -59,6 +60,7 @@ class PipelineNeeds:
         inputs: ``s3://bucket/key`` that are only read, such as datasets.
         planes: ``mantle``, ``native`` or both.
         job_roles: ARNs of the roles that the native plane assumes; they are made per job when empty.
+        batch_roles: ARNs of the roles that batch inference assumes; none is asked in batch when empty.
         kms_keys: ARNs of the keys of encrypted buckets.
         cleans_up: Removes old files, models and grader versions too; what any pipeline serves is read, to be spared.
         partition: ``aws``, ``aws-us-gov`` or ``aws-cn``.
@@ -73,6 +75,7 @@ class PipelineNeeds:
     inputs: Sequence[str] = ()
     planes: Sequence[str] = ("mantle",)
     job_roles: Sequence[str] = ()
+    batch_roles: Sequence[str] = ()
     kms_keys: Sequence[str] = ()
     cleans_up: bool = False
     partition: str = "aws"
@@ -82,7 +85,7 @@ class PipelineNeeds:
             raise InvalidInput(f"{self.account!r} is no AWS account.", action="Give its twelve digits.")
         if unknown := sorted(set(self.planes) - set(PLANES)):
             raise InvalidInput(f"There is no plane {unknown[0]!r}.", action=f"Say {' or '.join(PLANES)}.")
-        for arn in (*self.grader_roles, *self.job_roles, *self.kms_keys):
+        for arn in (*self.grader_roles, *self.job_roles, *self.batch_roles, *self.kms_keys):
             Arn.parse(arn)
 
     def arn(self, service: str, resource: str, *, regional: bool = True) -> str:
@@ -175,6 +178,8 @@ def _native(needs: PipelineNeeds) -> Sequence[Statement]:
     profiles, bases = needs.arn("bedrock", "inference-profile/*"), base.replace(f":{needs.region}:", ":*:")
     passed = {"StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}}
     made = [] if needs.job_roles else [needs.arn("iam", MADE_JOB_ROLES, regional=False)]
+    batch_jobs = needs.arn("bedrock", "model-invocation-job/*")
+    batch = [bases, profiles, models, batch_jobs] if needs.batch_roles else []
     return (
         Statement(
             sid="NativeTrain",
@@ -190,6 +195,8 @@ def _native(needs: PipelineNeeds) -> Sequence[Statement]:
         Statement(sid="NativeAsk", actions=["bedrock:InvokeModel"], resources=[bases, profiles, deployments]),
         Statement(sid="NativeRole", actions=_prefixed("iam", ROLE_UPKEEP), resources=made),
         Statement(sid="NativePass", actions=["iam:PassRole"], resources=made or needs.job_roles, conditions=passed),
+        Statement(sid="NativeBatch", actions=_prefixed("bedrock", NATIVE_BATCH), resources=batch),
+        Statement(sid="NativeBatchPass", actions=["iam:PassRole"], resources=needs.batch_roles, conditions=passed),
     )
 
 
@@ -242,11 +249,18 @@ def _clean_up(needs: PipelineNeeds) -> Sequence[Statement]:
     """Where a pipeline's clean-up looks and removes; what it may remove is decided by its policy and the manifests."""
     root = Registry(pipeline="any").root
     mantle = [needs.arn("bedrock-mantle", kind) for kind in ("project/*", "customized-model/*")]
-    native = [needs.arn("bedrock", "custom-model/*")] if "native" in needs.planes else []
+    is_native = "native" in needs.planes
+    native = [needs.arn("bedrock", kind) for kind in ("custom-model/*", "provisioned-model/*")] if is_native else []
+    unserved = ("DeleteCustomModel", "GetProvisionedModelThroughput", "DeleteProvisionedModelThroughput")
     removed = _prefixed("bedrock-mantle", ("DeleteFile", "DeleteCustomizedModel"))
     return (
         Statement(sid="CleanMantle", actions=removed, resources=mantle if "mantle" in needs.planes else []),
-        Statement(sid="CleanNative", actions=["bedrock:DeleteCustomModel"], resources=native),
+        Statement(sid="CleanNative", actions=_prefixed("bedrock", unserved), resources=native),
+        Statement(
+            sid="CleanList",
+            actions=["bedrock:ListProvisionedModelThroughputs"],
+            resources=["*"] if is_native else [],
+        ),
         Statement(
             sid="CleanGrader",
             actions=_prefixed("lambda", ("DeleteFunction",)),

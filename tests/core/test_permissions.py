@@ -98,6 +98,13 @@ def test_the_job_role_grades_and_reads_and_is_assumed_for_jobs_of_the_account() 
     assert condition["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
 
 
+def test_only_a_pipeline_with_a_role_for_it_asks_in_batch() -> None:
+    assert not {"NativeBatch", "NativeBatchPass"} & by_sid(needs(planes=["native"])).keys()
+    found = by_sid(needs(planes=["native"], batch_roles=[ROLE]))
+    assert found["NativeBatch"].actions == ["bedrock:CreateModelInvocationJob", "bedrock:GetModelInvocationJob"]
+    assert found["NativeBatchPass"].resources == [ROLE]
+
+
 def test_only_a_pipeline_that_cleans_up_may_delete() -> None:
     def deleting(cleans_up: bool) -> set[str]:  # noqa: FBT001
         found = by_sid(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import payload
+from airflow_provider_bedrock_rft.core.errors import ResourceConflict
 from airflow_provider_bedrock_rft.core.lineage.manifest import ref
 from airflow_provider_bedrock_rft.core.promotion.retention import RetentionPlan, RetentionPolicy, Stored, plan_removal
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
@@ -92,14 +93,34 @@ def _models_in_service(parameters: ParameterStore, registry: Registry) -> Iterat
 
 
 def clean_up(
-    plan: RetentionPlan, removers: Mapping[str, Callable[[str], None]], *, is_dry_run: bool = True
+    plan: RetentionPlan,
+    removers: Mapping[str, Callable[[str], None]],
+    *,
+    is_dry_run: bool = True,
+    on_refused: Callable[[Stored, ResourceConflict], None] = lambda _stored, _error: None,
 ) -> tuple[Stored, ...]:
     """Remove what the plan says, by kind; returns what was removed (or would be, on a dry run).
 
-    Kinds without a remover stay. Removers take the reference's name and do not mind what is gone already.
+    Kinds without a remover stay, and so does what the service refuses to let go (a commitment, another deployment).
+    What refers to something goes before it. Removers take the reference's name and do not mind what is gone already.
     """
-    going = tuple(one for one in plan.removed if one.kind in removers)
-    if not is_dry_run:
-        for one in going:
-            removers[one.kind](one.reference.split(":", 1)[1])
-    return going
+    going = _holders_first([one for one in plan.removed if one.kind in removers])
+    if is_dry_run:
+        return going
+    return tuple(one for one in going if _is_removed(one, removers[one.kind], on_refused))
+
+
+def _is_removed(
+    one: Stored, remove: Callable[[str], None], on_refused: Callable[[Stored, ResourceConflict], None]
+) -> bool:
+    try:
+        remove(one.reference.split(":", 1)[1])
+    except ResourceConflict as error:
+        on_refused(one, error)
+        return False
+    return True
+
+
+def _holders_first(going: Sequence[Stored]) -> tuple[Stored, ...]:
+    referred = {reference for one in going for reference in one.refers_to}
+    return tuple(sorted(going, key=lambda one: (one.reference in referred, one.created_at, one.reference)))

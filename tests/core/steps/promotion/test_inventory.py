@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
-from airflow_provider_bedrock_rft.core.errors import ResourceNotFound
+from airflow_provider_bedrock_rft.core.deployment import Deployment, DeploymentKind
+from airflow_provider_bedrock_rft.core.errors import ResourceConflict, ResourceNotFound
 from airflow_provider_bedrock_rft.core.job.job import Job
 from airflow_provider_bedrock_rft.core.lineage.graph import Lineage
 from airflow_provider_bedrock_rft.core.lineage.manifest import Manifest, Stage
@@ -201,6 +202,106 @@ def test_a_failed_jobs_file_goes(store: FakeParameters, clock: FakeClock) -> Non
 
 def test_models_that_answer_through_a_deployment_are_left_alone(store: FakeParameters, clock: FakeClock) -> None:
     assert not {"m2", "m3", "m4"} & set(removed(store, clock, Services(needs_deployment=True)))
+
+
+@dataclass
+class Deployed:
+    """Deployments of the models with these numbers, by number: name."""
+
+    names: dict[int, str]
+    switching_to: dict[int, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+    def list(self) -> Iterator[Deployment]:
+        for number, name in self.names.items():
+            yield Deployment(
+                model=f"d{number}",
+                name=name,
+                serving=DeploymentKind.ON_DEMAND,
+                custom_model=f"m{number}",
+                status="Active",
+                created_at=float(number),
+                next_model=self.switching_to.get(number, ""),
+            )
+
+    def delete(self, model: str) -> None:
+        if model in self.refused:
+            raise ResourceConflict(f"{model} is under commitment.")
+
+
+def removed_natively(store: FakeParameters, clock: FakeClock, services: Services, deployed: Deployed) -> list[str]:
+    """In the order of removal, of the native plane's things alone."""
+    found = take_inventory([services], services, lineage=manifests(), pipeline="p", deployments=deployed)  # type: ignore[arg-type,list-item]
+    clock.sleep(1e9)
+    plan = plan_clean_up(
+        store,
+        registries=every_registry(store),
+        lineage=manifests(),
+        stored=found.stored,
+        policy=RetentionPolicy(keep_days=0, keep_last=1),
+        clock=clock,
+        in_use=found.in_use,
+    )
+    order: list[str] = []
+
+    def delete_model(model: str) -> None:
+        order.append(model)
+
+    def delete(model: str) -> None:
+        deployed.delete(model)
+        order.append(model)
+
+    services.delete_model = delete_model  # type: ignore[method-assign]
+    removers = removers_of(services, services, native=services, delete_deployment=delete)  # type: ignore[arg-type]
+    gone = clean_up(plan, removers, is_dry_run=False)
+    assert {one.reference.split(":", 1)[1] for one in gone} >= set(order)
+    return order
+
+
+ALL = {number: f"rft-m{number}" for number in range(1, 6)}
+
+
+def native(jobs: list[Job] | None = None) -> Services:
+    return Services(jobs=jobs or [job(n) for n in range(1, 6)], needs_deployment=True)
+
+
+def test_deployments_go_before_the_models_that_they_serve(store: FakeParameters, clock: FakeClock) -> None:
+    order = removed_natively(store, clock, native(), Deployed(ALL))
+    assert order == ["d1", "d2", "d3", "d4", "m1", "m2", "m3", "m4"]
+
+
+def test_a_deployed_champion_and_its_predecessor_stay_with_their_models(
+    store: FakeParameters, clock: FakeClock
+) -> None:
+    serve(store, clock, "d2", "d3")
+    assert removed_natively(store, clock, native(), Deployed(ALL)) == ["d1", "d4", "m1", "m4"]
+
+
+def test_what_somebody_else_deployed_stays(store: FakeParameters, clock: FakeClock) -> None:
+    order = removed_natively(store, clock, native(), Deployed({**ALL, 2: "of-an-application"}))
+    assert not {"d2", "m2"} & set(order)
+
+
+def test_what_a_deployment_is_being_switched_to_stays(store: FakeParameters, clock: FakeClock) -> None:
+    serve(store, clock, "d2")
+    assert "m4" not in removed_natively(store, clock, native(), Deployed(ALL, switching_to={2: "m4"}))
+
+
+def test_a_model_that_another_was_trained_from_stays(store: FakeParameters, clock: FakeClock) -> None:
+    jobs = [*(job(n) for n in range(1, 5)), replace(job(5), model="m3")]
+    assert "m3" not in removed_natively(store, clock, native(jobs), Deployed({}))
+
+
+def test_what_the_service_does_not_let_go_stays_and_the_rest_goes(store: FakeParameters, clock: FakeClock) -> None:
+    order = removed_natively(store, clock, native(), Deployed(ALL, refused={"d1"}))
+    assert "d1" not in order
+    assert {"d2", "d3", "d4"} <= set(order)
+
+
+def test_without_being_told_of_deployments_nothing_native_goes(store: FakeParameters, clock: FakeClock) -> None:
+    services = native()
+    removed(store, clock, services)
+    assert not [one for one in services.removed if one.startswith(("m", "d"))]
 
 
 def test_a_listing_that_names_no_grader_is_asked_again(store: FakeParameters, clock: FakeClock) -> None:

@@ -172,20 +172,15 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model = model
-        self.dataset = dataset
-        self.grader = grader
+        self.model, self.dataset, self.grader = model, dataset, grader
         self.hyperparameters = hyperparameters
         self.artifacts_uri = artifacts_uri
         self.job_name = job_name
         self.plane = one_of("plane", plane, "auto", "mantle", "native")
-        self.role_arn = role_arn
-        self.output_s3_uri = output_s3_uri
-        self.validation_data = validation_data
-        self.invocation_logs = invocation_logs
+        self.role_arn, self.output_s3_uri = role_arn, output_s3_uri
+        self.validation_data, self.invocation_logs = validation_data, invocation_logs
         self.tags = tags
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
+        self.wait_for_completion, self.deferrable = wait_for_completion, deferrable
         self.wait_timeout_hours, self.poll_interval_seconds = wait_timeout_hours, poll_interval_seconds
         self.wake_queue = wake_queue
         self.on_cancel = one_of("on_cancel", on_cancel, "stop", "leave")

@@ -2,7 +2,8 @@
 
 One DAG per grader of ``graders/``, all made by the same call. Give each its dataset (``<domain>.jsonl`` below
 ``datasets/`` of the bucket, in the form that the grader's docstring describes) and try the grader on it first:
-``bedrock-rft grader test example_dags/graders/moderation.py --dataset moderation.jsonl``.
+``bedrock-rft grader test example_dags/graders/moderation.py --dataset moderation.jsonl``. Where a reference is not
+itself a right answer, the records have one in the field ``solution``, by which the bench knows what deserves all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from airflow.sdk import DAG, Param
 from airflow_provider_bedrock_rft.pipelines.retraining import Retraining, retraining_pipeline
 
 GRADERS = Path(__file__).parent / "graders"
+SOLUTION = {"preflight_options": {"answer_key": "solution"}}
+GRADER_OPTIONS = {"legal_citation": SOLUTION, "unit_tests": SOLUTION}
 DOMAINS = ("banking_criteria", "legal_citation", "maintenance_codes", "mathematics", "moderation", "unit_tests")
 
 for domain in DOMAINS:
@@ -34,6 +37,7 @@ for domain in DOMAINS:
                 pipeline=f"retrain_{domain}",
                 dataset=f"s3://{{{{ params.bucket }}}}/datasets/{domain}.jsonl",
                 grader=f"{GRADERS / domain}.py:grade",
+                grader_options=GRADER_OPTIONS.get(domain, {}),
                 model="openai.gpt-oss-20b",
                 artifacts_uri="s3://{{ params.bucket }}/{{ dag.dag_id }}",
                 evaluation={"max_tokens": 4096},

@@ -56,7 +56,10 @@ def passes_tests(completion: str, reference: object, *, walls: Walls | None = No
 
 
 def code_in(completion: str) -> str | None:
-    """The code of a completion: its last fenced block, or all of it when it parses; ``None`` without any."""
+    """The code of a completion: its last fenced block, or all of it when it parses; ``None`` without any.
+
+    Code that defines one name several times has not committed to an answer, and is none.
+    """
     blocks = _FENCED.findall(completion)
     code = blocks[-1] if blocks else completion
     if not code.strip() or len(code) > MAX_CODE_CHARACTERS:
@@ -66,7 +69,13 @@ def code_in(completion: str) -> str | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     defines = any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Assign) for node in tree.body)
-    return code if defines else None
+    return code if defines and not _defines_twice(tree) else None
+
+
+def _defines_twice(tree: ast.Module) -> bool:
+    definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    names = [node.name for node in definitions if not any("overload" in ast.unparse(d) for d in node.decorator_list)]
+    return len(set(names)) < len(names)
 
 
 def run_tests(code: str, tests: Sequence[str], *, setup: str = "", walls: Walls) -> list[bool]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import TaskGroup, XComArg
 
@@ -50,6 +50,7 @@ class Retraining:
         model: Base model id.
         artifacts_uri: ``s3://bucket/prefix`` for what is kept.
         function_name: Of the grader's Lambda function; made from ``pipeline`` when empty.
+        grader_options: Further arguments of ``BedrockRftDeployGraderOperator``, such as ``preflight_options``.
         fractions: Part → share. ``train`` and ``test`` are needed; with ``validation`` the checkpoint is chosen on it.
         hyperparameters: Fields of ``RftHyperparameters``.
         policy: Fields of ``PromotionPolicy``.
@@ -64,6 +65,7 @@ class Retraining:
     model: str
     artifacts_uri: str
     function_name: str = ""
+    grader_options: Mapping[str, object] = field(default_factory=dict)
     fractions: Mapping[str, float] = field(default_factory=lambda: {"train": 0.67, "test": 0.33})
     hyperparameters: Mapping[str, object] = field(default_factory=dict)
     policy: Mapping[str, object] = field(default_factory=dict)
@@ -104,13 +106,13 @@ class RetrainingParts:
 
     def deploy_grader(self, parts: Mapping[str, XComArg]) -> Given:
         """The grader in service (payload ``rft.grader``)."""
-        return BedrockRftDeployGraderOperator(
-            task_id="deploy_grader",
-            source=self.plan.grader,
-            function_name=self.plan.function_name or f"bedrock-rft-{self.plan.pipeline}".replace("_", "-"),
-            preflight=parts["test"],
-            artifacts_uri=self.plan.artifacts_uri,
-        ).output
+        options: dict[str, Any] = {
+            "function_name": self.plan.function_name or f"bedrock-rft-{self.plan.pipeline}".replace("_", "-"),
+            "preflight": parts["test"],
+            "artifacts_uri": self.plan.artifacts_uri,
+            **self.plan.grader_options,
+        }
+        return BedrockRftDeployGraderOperator(task_id="deploy_grader", source=self.plan.grader, **options).output
 
     def train(self, dataset: Given, grader: Given) -> Given:
         """The job that has made a model (payload ``rft.job``)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GRADERS = Path(__file__).parents[2] / "example_dags" / "graders"
-EVERY = sorted(path.name for path in GRADERS.glob("*.py") if not path.name.startswith("_"))
+FLAWED = ("flattered", "indifferent", "long_winded", "same_word")
+EVERY = sorted(path.name for path in GRADERS.glob("*.py") if not path.name.startswith("_") and path.stem != "flawed")
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", [*EVERY, *(f"flawed.py:{name}" for name in FLAWED)])
 def test_every_example_starts_in_a_clean_process(name: str) -> None:
     source = read_source(str(GRADERS / name))
     package = build_package(source)
@@ -81,22 +82,55 @@ def test_moderation_wants_one_label() -> None:
     ]
 
 
+BANKING = [
+    {
+        "decision": ("approve", "reject", "review")[n % 3],
+        "amount": 1000 * (n + 1),
+        "reasons": (["income"], ["collateral", "age"], ["history"])[n % 3],
+    }
+    for n in range(12)
+]
+LAW = [{"answer": ("yes", "no")[n % 2], "citations": [f"Art. {n + 5}", f"Art. {n + 20}"]} for n in range(12)]
+CODE = [{"tests": [f"assert add_{n}(1, 2) == {3 + n}", f"assert add_{n}(0, 0) == {n}"]} for n in range(2)]
+
+
 @pytest.mark.parametrize(
-    ("name", "references"),
+    ("name", "references", "solution"),
     [
-        ("word_problems.py", [f"{n} + 7 = {n + 7}\n#### {n + 7}" for n in range(12)]),
-        ("mathematics.py", [f"\\frac{{1}}{{{n + 3}}}" for n in range(6)]),
-        ("maintenance_codes.py", [{"code": f"E-{100 + n}", "level": n} for n in range(12)]),
-        ("moderation.py", ["allow", "review", "block"] * 4),
+        ("word_problems.py", [f"{n} + 7 = {n + 7}\n#### {n + 7}" for n in range(12)], ""),
+        ("mathematics.py", [f"\\frac{{1}}{{{n + 3}}}" for n in range(6)], ""),
+        ("maintenance_codes.py", [{"code": f"E-{100 + n}", "level": n} for n in range(12)], ""),
+        ("moderation.py", ["allow", "review", "block"] * 4, ""),
+        ("banking_criteria.py", BANKING, ""),
+        ("legal_citation.py", LAW, "See {citations[0]} and {citations[1]}.\nThe answer is {answer}"),
+        ("unit_tests.py", CODE, "def add_{number}(a, b):\n    return a + b + {number}"),
     ],
 )
-def test_examples_pass_the_bench(name: str, references: list[object]) -> None:
+def test_examples_pass_the_bench(name: str, references: list[Any], solution: str) -> None:
     records = [
-        Record(record_id=str(n), messages=(Message(role="user", content=f"Case {n}?"),), reference=reference)
+        Record(
+            record_id=str(n),
+            messages=(Message(role="user", content=f"Case {n}?"),),
+            reference=reference,
+            metadata={"solution": solution.format(number=n, **reference)} if solution else {},
+        )
         for n, reference in enumerate(references)
     ]
-    report = try_out(str(GRADERS / name), records, TrialSettings(timeout_seconds=60))
+    settings = TrialSettings(
+        timeout_seconds=300, answer_key="solution" if solution else "", skipped=frozenset({"latency"})
+    )
+    report = try_out(str(GRADERS / name), records, settings)
     assert report.passed, to_text(report)
+
+
+@pytest.mark.parametrize("name", FLAWED)
+def test_graders_that_are_flawed_on_purpose_do_not_pass(name: str) -> None:
+    records = [
+        Record(record_id=str(n), messages=(Message(role="user", content=f"{n} + 7?"),), reference=str(n + 7))
+        for n in range(12)
+    ]
+    report = try_out(f"{GRADERS}/flawed.py:{name}", records, TrialSettings(timeout_seconds=300))
+    assert not report.passed
 
 
 def test_a_package_that_does_not_start_is_refused_before_upload(grader_file: Callable[..., str]) -> None:

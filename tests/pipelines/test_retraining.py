@@ -59,6 +59,10 @@ def test_the_plan_reaches_the_tasks() -> None:
     assert [outlet.uri for outlet in promote.outlets] == ["bedrock-rft://tutor/model"]
     deploy: Any = dag.get_task("r.deploy_grader")
     assert deploy.function_name == "bedrock-rft-tutor"
+    options = {"memory_mb": 1024, "preflight_options": {"answer_key": "solution"}, "preflight": None}
+    deploy = made(grader_options=options).get_task("r.deploy_grader")
+    assert (deploy.memory_mb, deploy.preflight, deploy.function_name) == (1024, None, "bedrock-rft-tutor")
+    assert deploy.preflight_options == {"answer_key": "solution"}
 
 
 def test_with_a_validation_part_the_checkpoint_is_chosen_on_it() -> None:

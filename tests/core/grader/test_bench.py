@@ -91,8 +91,7 @@ def test_every_grader_of_the_library_passes(bench: Bench, datasets: Datasets, na
 
 def test_code_is_graded_by_its_tests(bench: Bench, datasets: Datasets) -> None:
     code = f"{DOOR} Walls, passes_tests\ndef grade(completion, reference): return passes_tests(completion, reference, walls=Walls(seconds=3))\n"
-    skipped = frozenset({"equivalent-writings", "latency", "wrong-below", "probe-spray"})  # the last definition counts
-    settings = TrialSettings(timeout_seconds=60, answer_key="solution", skipped=skipped)
+    settings = TrialSettings(timeout_seconds=300, answer_key="solution", skipped=frozenset({"latency"}))
     report = bench(code, datasets["code"][:2], settings)
     assert report.passed, to_text(report)
 

@@ -9,7 +9,6 @@ from airflow_provider_bedrock_rft.core.dataset.record import Record
 from airflow_provider_bedrock_rft.core.grader.sample import GraderSample
 from airflow_provider_bedrock_rft.core.grader.trial.probes import PROBES, Target
 from airflow_provider_bedrock_rft.core.grader.trial.writings import (
-    REASONING,
     TEMPLATES,
     Answer,
     answer_of,
@@ -120,7 +119,7 @@ def _equivalent_cases(subject: Subject, template: str, position: int) -> Iterato
     say = subject.answer.written
     texts: Mapping[str, str] = equivalents_of(subject.answer)
     written = {name: say(template, text) for name, text in texts.items()}
-    written["reasoning first"] = REASONING + say(template)
+    written["reasoning first"] = subject.answer.reasoned(template)
     names = list(written)
     start = position * EQUIVALENTS_PER_RECORD
     chosen = dict.fromkeys(names[(start + offset) % len(names)] for offset in range(EQUIVALENTS_PER_RECORD))

@@ -34,11 +34,16 @@ class Target:
 
 
 def _spray_lines(target: Target) -> str | None:
+    if target.answer.kind is AnswerKind.CODE:  # code for other prompts does no harm; several ways for this one do
+        variants = [re.sub(r"\breturn\b.*", f"return {number}", target.answer.text) for number in range(3)]
+        return "\n".join([*variants, target.answer.text])
     candidates = [text for text in target.candidates if text != target.answer.text][: MAX_SPRAYED - 1]
     return "\n".join(target.say(text) for text in [*candidates, target.answer.text]) if candidates else None
 
 
 def _spray_inline(target: Target) -> str | None:
+    if target.answer.kind is AnswerKind.CODE:
+        return None
     candidates = [text for text in target.candidates if text != target.answer.text][: MAX_SPRAYED - 1]
     return target.say(" ".join([*candidates, target.answer.text])) if candidates else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,7 @@ class AnswerKind(str, Enum):
     TEXT = "text"
     JSON = "json"
     SQL = "sql"
+    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ class Answer:
     kind: AnswerKind
     text: str
     reference: str
+
+    def reasoned(self, template: str) -> str:
+        """The same completion with thoughts before it; code is fenced then, as nobody could tell it from them."""
+        said = _fenced_code(self.text) if self.kind is AnswerKind.CODE else self.text
+        return REASONING + self.written(template, said)
 
     def written(self, template: str, text: str | None = None) -> str:
         """The completion that gives ``text`` (this answer unless told otherwise) by ``template``."""
@@ -77,8 +84,25 @@ def answer_of(reference: object) -> Answer | None:
         return Answer(kind=AnswerKind.SQL, text=whole, reference=whole)
     if whole[:1] in "{[" and only_json(whole) is not None:
         return Answer(kind=AnswerKind.JSON, text=whole, reference=whole)
+    if _is_code(whole):
+        return Answer(kind=AnswerKind.CODE, text=whole, reference=whole)
     text = final_answer(whole) or whole
     return Answer(kind=_kind_of(text), text=text, reference=whole)
+
+
+def _is_code(text: str) -> bool:
+    """True for Python that defines something."""
+    if not re.search(r"^(?:def|class|async def) ", text, re.MULTILINE):
+        return False
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _fenced_code(text: str) -> str:
+    return f"```python\n{text}\n```"
 
 
 def _kind_of(text: str) -> AnswerKind:
@@ -108,8 +132,14 @@ def wrong_of(answer: Answer, others: Sequence[str]) -> list[str]:
     different = [other for other in others if normalise(other) != normalise(answer.text)]
     if answer.kind in {AnswerKind.TEXT, AnswerKind.MATHS}:
         return [*different[:2], "something quite different"][:2]
-    fallback = '{"unrelated": "value"}' if answer.kind is AnswerKind.JSON else "SELECT 1 AS unrelated FROM nowhere"
-    return [*different[:1], fallback]
+    return [*different[:1], _UNRELATED[answer.kind]]
+
+
+_UNRELATED: Mapping[AnswerKind, str] = {
+    AnswerKind.JSON: '{"unrelated": "value"}',
+    AnswerKind.SQL: "SELECT 1 AS unrelated FROM nowhere",
+    AnswerKind.CODE: "def unrelated():\n    return None",
+}
 
 
 def _decimal(number: Fraction) -> str:
@@ -181,5 +211,11 @@ REWRITINGS: Mapping[AnswerKind, Mapping[str, Rewriting]] = {
         "semicolon": lambda text: f"{text.rstrip(';')};",
         "line breaks": lambda text: re.sub(r"(?i)\s+(from|where|group by|order by)\b", r"\n\1", text),
         "introduced": lambda text: f"This query does it:\n{text}",
+    },
+    AnswerKind.CODE: {
+        "fence": _fenced_code,
+        "bare fence": lambda text: f"```\n{text}\n```",
+        "introduced": lambda text: f"This does it:\n{_fenced_code(text)}\nIt needs no library.",
+        "comment": lambda text: f"# As asked.\n{text}\n",
     },
 }

@@ -32,6 +32,11 @@ def write_function_log(function: FunctionVersion, stream: str, lines: list[str],
     trim(held.streams[stream].events)
 
 
+def has_group(account: str, region: str, group: str) -> bool:
+    """True when there is such a log group."""
+    return group in get_backend("logs")[account][region].groups
+
+
 def trim(events: MutableSequence[Any]) -> None:
     """Keep the newest events of a stream."""
     del events[:-MAX_EVENTS]

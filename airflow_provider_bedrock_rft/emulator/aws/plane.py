@@ -22,7 +22,7 @@ from airflow_provider_bedrock_rft.emulator.aws.authorization import is_allowed, 
 from airflow_provider_bedrock_rft.emulator.aws.catalogue import MountedFunctions, find_key
 from airflow_provider_bedrock_rft.emulator.aws.chunked import BrokenChunks, plain
 from airflow_provider_bedrock_rft.emulator.aws.invoke import InvokeApi, refused_package
-from airflow_provider_bedrock_rft.emulator.aws.logs import write_function_log
+from airflow_provider_bedrock_rft.emulator.aws.logs import has_group, write_function_log
 from airflow_provider_bedrock_rft.emulator.aws.mounted import MountedAws, NotImplementedHere
 from airflow_provider_bedrock_rft.emulator.aws.operations import SERVICES, is_supported, name_of
 from airflow_provider_bedrock_rft.emulator.aws.service_role import ServiceRole, assume
@@ -170,18 +170,30 @@ class AwsPlane:
 
     async def put_event(self, account: str, region: str, entry: Mapping[str, Any]) -> None:
         """Put an entry of ``PutEvents`` on the default bus, whose rules deliver it to their targets."""
-        request = AwsRequest(
-            method="POST",
-            raw_path="/",
-            query="",
-            headers=(
-                ("host", f"events.{region}.amazonaws.com"),
-                ("content-type", "application/x-amz-json-1.1"),
-                ("x-amz-target", "AWSEvents.PutEvents"),
-            ),
-            body=json.dumps({"Entries": [entry]}).encode(),
-        )
-        await self._perform(request, _service_caller(account, region, "events"), "PutEvents")
+        caller = _service_caller(account, region, "events")
+        await self._perform(_json_request("AWSEvents.PutEvents", region, {"Entries": [entry]}), caller, "PutEvents")
+
+    def has_log_group(self, account: str, region: str, group: str) -> bool:
+        """True when there is such a log group."""
+        return has_group(account, region, group)
+
+    async def write_log(self, account: str, region: str, group: str, stream: str, message: str) -> None:
+        """Append an event to a log stream, which is made if it is not there.
+
+        Raises:
+            LookupError: There is no such log group.
+        """
+        caller = _service_caller(account, region, "logs")
+        place = {"logGroupName": group, "logStreamName": stream}
+        event = {"timestamp": int(self._now() * 1000), "message": message}
+        for operation, document in (
+            ("CreateLogStream", place),  # refused where it is there already
+            ("PutLogEvents", {**place, "logEvents": [event]}),
+        ):
+            request = _json_request(f"Logs_20140328.{operation}", region, document)
+            reply = await self._perform(request, caller, operation)
+        if reply.status >= 400:
+            raise LookupError(f"The log group {group} cannot be written to: {reply.body.decode(errors='replace')}")
 
     async def write_object(
         self, account: str, bucket: str, key: str, body: bytes, *, content_type: str = "application/octet-stream"
@@ -224,6 +236,17 @@ class AwsPlane:
     def _write_function_log(self, function: FunctionVersion, stream: str, lines: list[str]) -> None:
         now = self._now()
         self._thread.submit(write_function_log, function, stream, lines, now=now)
+
+
+def _json_request(target: str, region: str, document: object) -> AwsRequest:
+    """A request of the JSON protocol to the service that ``target`` begins with."""
+    host = "events" if target.startswith("AWSEvents") else "logs"
+    headers = (
+        ("host", f"{host}.{region}.amazonaws.com"),
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", target),
+    )
+    return AwsRequest(method="POST", raw_path="/", query="", headers=headers, body=json.dumps(document).encode())
 
 
 def _service_caller(account: str, region: str, service: str) -> Caller:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +21,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 import airflow_provider_bedrock_rft as rft
 from airflow_provider_bedrock_rft.assets import dataset_asset
+from airflow_provider_bedrock_rft.core.dataset.fingerprint import content_name
 from airflow_provider_bedrock_rft.core.errors import ResourceConflict, ResourceNotFound
+from airflow_provider_bedrock_rft.core.steps.dataset import UploadedDataset, upload_dataset, upload_dataset_to_s3
 from airflow_provider_bedrock_rft.hooks.bedrock_rft import BedrockRftHook
 from airflow_provider_bedrock_rft.hooks.transfers import TransferLog
 
@@ -383,3 +390,56 @@ def test_an_upload_says_how_far_it_is(shop: Shop, plane: str, capfd: pytest.Capt
         near=False,
     )
     assert re.search(r"Uploaded ([\d,]+) of \1 bytes \(100 %\)\.", capfd.readouterr().out)
+
+
+KILLED_ON_THE_WAY = """
+import os, signal, sys
+from pathlib import Path
+from airflow_provider_bedrock_rft.clients.config import ClientConfig
+from airflow_provider_bedrock_rft.clients.session import Session
+from airflow_provider_bedrock_rft.core.steps.dataset import upload_dataset, upload_dataset_to_s3
+
+url, path, prefix, limit = sys.argv[1:]
+left = int(limit)
+
+def tell(n_bytes):
+    global left
+    left -= n_bytes
+    if left <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+session = Session(ClientConfig(region="us-west-2", endpoint_url=url))
+if prefix:
+    upload_dataset_to_s3(session.objects, Path(path), prefix=prefix, on_progress=tell)
+else:
+    upload_dataset(session.training, Path(path), on_progress=tell)
+"""
+
+
+@pytest.mark.parametrize("plane", ["mantle", "native"])
+def test_a_killed_upload_leaves_nothing_visible_and_a_retry_finishes_it(shop: Shop, emulator: str, plane: str) -> None:
+    size = 24 << 20 if plane == "native" else 2 << 20  # three parts of a multipart upload
+    path = Path(shop.file("large.jsonl", uuid.uuid4().bytes + b"x" * size))
+    prefix = shop.place() if plane == "native" else ""
+    keys = {"AWS_ACCESS_KEY_ID": "AKIALOCALEMULATOR001", "AWS_SECRET_ACCESS_KEY": "local-emulator-secret"}
+    command = [sys.executable, "-c", KILLED_ON_THE_WAY, emulator, str(path), prefix, str(size // 2)]
+    killed = subprocess.run(command, check=False, env={**os.environ, **keys}, timeout=300)
+    assert killed.returncode == -signal.SIGKILL
+
+    hook = BedrockRftHook(shop.conn_id)
+    name = content_name(hashlib.sha256(path.read_bytes()).hexdigest())
+    if prefix:
+        assert list(hook.objects.list(prefix)) == []
+    else:
+        assert name not in {file.name for file in hook.training.list_files()}
+
+    def upload() -> UploadedDataset:
+        return (
+            upload_dataset_to_s3(hook.objects, path, prefix=prefix) if prefix else upload_dataset(hook.training, path)
+        )
+
+    first, second = upload(), upload()
+    assert (first.reused, second.reused, first.file_id == second.file_id) == (False, True, True)
+    assert first.size_bytes == path.stat().st_size
+    if prefix:
+        assert hook.objects.get(first.file_id) == path.read_bytes()

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.cli.output import add_format
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
@@ -60,6 +62,7 @@ def _configure_split(parser: argparse.ArgumentParser) -> None:
         help="the difficulty file of `readiness`, or a JSON object: record id to mean reward",
     )
     parser.add_argument("--order", choices=("given", "curriculum"), default="given", help="curriculum: easiest first")
+    add_format(parser)
     parser.set_defaults(run=_lazily("split"))
 
 
@@ -81,6 +84,7 @@ def _configure_logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="TIME", help="ISO 8601; earliest")
     parser.add_argument("--until", metavar="TIME", help="ISO 8601; not included")
     parser.add_argument("--keep-completion", action="store_true", help="make the logged completion the reference")
+    add_format(parser)
     parser.set_defaults(run=_lazily("from_logs"))
 
 

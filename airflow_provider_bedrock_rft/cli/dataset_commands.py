@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft import __version__
 from airflow_provider_bedrock_rft.cli.dataset import ERRORS_FOUND
 from airflow_provider_bedrock_rft.cli.dataset_sources import sources_of
+from airflow_provider_bedrock_rft.cli.output import say
 from airflow_provider_bedrock_rft.clients.scanning import check_sources
 from airflow_provider_bedrock_rft.clients.tokenizers import load_tokenizer
 from airflow_provider_bedrock_rft.core import codec
@@ -121,17 +122,20 @@ def split(args: argparse.Namespace, stack: ExitStack) -> int:
     )
     divided = split_dataset(list(records_in(sources_of(args.files, TRAIN, args, stack))), plan)
     args.out.mkdir(parents=True, exist_ok=True)
-    _write_parts(divided, args.out)
+    _write_parts(divided, args)
     print("No leakage between the parts, exact or near.", file=sys.stderr)
     return 0
 
 
-def _write_parts(divided: Split, folder: Path) -> None:
+def _write_parts(divided: Split, args: argparse.Namespace) -> None:
+    lines, parts = [], []
     for name, records in divided.parts.items():
-        path = folder / f"{name}.jsonl"
+        path = args.out / f"{name}.jsonl"
         with path.open("wb") as stream:
             written = write_records(records, stream)
-        print(f"{path}: {written.n_records:,} records, sha256 {written.sha256}")
+        lines.append(f"{path}: {written.n_records:,} records, sha256 {written.sha256}")
+        parts.append({"name": name, "path": str(path), "n_records": written.n_records, "sha256": written.sha256})
+    say(args, lines, "dataset-split/1", seed=args.seed, parts=parts)
 
 
 def _fractions(text: str) -> dict[str, float]:
@@ -170,7 +174,15 @@ def from_logs(args: argparse.Namespace, stack: ExitStack) -> int:
     )
     reader = LogReader(keep_completion=args.keep_completion, wanted=wanted)
     written = import_logs(sources_of(args.files, TRAIN, args, stack), args.out, reader)
-    print(f"{args.out}: {written.n_records:,} records, sha256 {written.sha256}")
+    say(
+        args,
+        [f"{args.out}: {written.n_records:,} records, sha256 {written.sha256}"],
+        "dataset-import/1",
+        path=str(args.out),
+        n_records=written.n_records,
+        sha256=written.sha256,
+        entries=dict(reader.counts),
+    )
     for outcome, count in sorted(reader.counts.items()):
         print(f"{outcome.replace('_', ' ')}: {count:,}", file=sys.stderr)
     return 0 if written.n_records else ERRORS_FOUND

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.cli.output import add_format, say
 from airflow_provider_bedrock_rft.cli.up import DEFAULT_HOME
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--home", type=Path, default=DEFAULT_HOME, help="the folder given to `up` (%(default)s)")
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -23,10 +25,11 @@ def run(args: argparse.Namespace) -> int:
 
     home = args.home.resolve()
     if not (home / "stack.json").exists():
-        print(f"Nothing was started in {home}.")
+        say(args, [f"Nothing was started in {home}."], "stack/1", home=str(home), stopped=[])
         return 0
     stack = open_stack(home, example_dags())
     running = [name for name in stack.processes if stack.is_running(name)]
     stack.stop()
-    print(f"Stopped: {', '.join(running)}." if running else "Nothing was running.")
+    text = f"Stopped: {', '.join(running)}." if running else "Nothing was running."
+    say(args, [text], "stack/1", home=str(home), stopped=running)
     return 0

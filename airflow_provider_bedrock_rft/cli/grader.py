@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.cli.output import add_format, say
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
@@ -28,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     package = commands.add_parser("package", help="build the Lambda package and print its SHA-256")
     _add_source(package)
     package.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
+    add_format(package)
     package.set_defaults(run=_package)
     _configure_deploy(commands.add_parser("deploy", help="publish a grader as an immutable version; prints its ARN"))
     invoke = commands.add_parser("invoke", help="score a dataset's references with a deployed grader")
@@ -35,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     invoke.add_argument("--dataset", type=Path, required=True, help="records as JSON lines")
     invoke.add_argument("--limit", type=int, default=16, help="records sent (default %(default)s, 0 for all)")
     _add_place(invoke)
+    add_format(invoke)
     invoke.set_defaults(run=_invoke)
 
 
@@ -51,6 +55,7 @@ def _configure_deploy(parser: argparse.ArgumentParser) -> None:
     _add_source(parser, is_optional=True)
     parser.add_argument("--image-uri", default="", help="a container image in ECR, by its digest, instead of a file")
     parser.add_argument("--function-name", required=True, help="of the Lambda function")
+    add_format(parser)
     parser.add_argument("--role-arn", default="", help="execution role; without it one is made")
     parser.add_argument("--tier", choices=("bedrock", "sagemaker", "hyperpod"), default="bedrock")
     parser.add_argument("--alias", default="live", help="moved to the new version (default %(default)s)")
@@ -114,12 +119,13 @@ def _package(args: argparse.Namespace) -> int:
 
     package = pack(args.grader, requirements=args.requirement, python_version=args.python, layered=args.layered)
     args.out.write_bytes(package.zip_bytes)
-    print(package.sha256)
+    say(args, [package.sha256], "grader-package/1", sha256=package.sha256, path=str(args.out))
     return 0
 
 
 def _deploy(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
+    from airflow_provider_bedrock_rft.core.codec import dump
     from airflow_provider_bedrock_rft.grading.service import Order, Place, put_into_service
 
     order = Order(
@@ -139,7 +145,7 @@ def _deploy(args: argparse.Namespace) -> int:
     place = Place(functions=session.functions, roles=session.roles, objects=session.objects, clock=SystemClock())
     done = put_into_service(order, place)
     print("\n".join(done.sentences()), file=sys.stderr)
-    print(done.deployed.arn)
+    say(args, [done.deployed.arn], "grader-deployment/1", **dump(done.deployed))
     return 0
 
 
@@ -165,8 +171,9 @@ def _invoke(args: argparse.Namespace) -> int:
     from airflow_provider_bedrock_rft.grading.service import reference_samples
 
     samples = reference_samples(_records(args.dataset, args.limit))
-    for sample_id, score in invoke_grader(_session(args).functions, args.arn, samples).items():
-        print(f"{sample_id}\t{score.value!r}")
+    found = invoke_grader(_session(args).functions, args.arn, samples)
+    scores = {sample_id: score.value for sample_id, score in found.items()}
+    say(args, [f"{name}\t{value!r}" for name, value in scores.items()], "grader-scores/1", scores=scores)
     return 0
 
 

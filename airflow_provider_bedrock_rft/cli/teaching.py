@@ -99,7 +99,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("What does it pay for?", f"bedrock-rft grader test my_grader.py --dataset {DATASET}"),
         (
             "With a library, and a check that does not apply",
-            f"bedrock-rft grader test my_grader.py:grade --dataset {DATASET} --requirement rapidfuzz --skip event-layouts",
+            f"bedrock-rft grader test my_grader.py:grade --dataset {DATASET} --requirement rapidfuzz --skip latency",
         ),
     ),
     "grader package": (

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_provider_bedrock_rft.cli.output import add_format, say
+
 if TYPE_CHECKING:
     import argparse
 
@@ -16,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--home", type=Path, default=DEFAULT_HOME, help="the folder of all it keeps (%(default)s)")
     parser.add_argument("--dags", type=Path, default=None, help="folder of DAGs (default: the example DAGs)")
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -33,12 +36,24 @@ def run(args: argparse.Namespace) -> int:
     stack = open_stack(home, (args.dags or example_dags()).resolve())
     with lock:
         if all(stack.is_running(name) for name in stack.parts):
-            print("It is running already.")
+            print("It is running already.", file=sys.stderr)
         else:
             stack.stop()
             stack.start()
         prepare_account(stack)
-    print(f"Airflow   {stack.airflow_url}   user {USERNAME}   password {stack.password}")
-    print(f"Emulator  {stack.emulator_url}   (Bedrock, S3, Lambda, IAM, STS, SSM, CloudWatch)")
-    print(f"Folder    {home}\nStop it with: bedrock-rft down --home {args.home}   (or: make down)")
+    text = [
+        f"Airflow   {stack.airflow_url}   user {USERNAME}   password {stack.password}",
+        f"Emulator  {stack.emulator_url}   (Bedrock, S3, Lambda, IAM, STS, SSM, CloudWatch)",
+        f"Folder    {home}\nStop it with: bedrock-rft down --home {args.home}   (or: make down)",
+    ]
+    say(
+        args,
+        text,
+        "stack/1",
+        airflow_url=stack.airflow_url,
+        username=USERNAME,
+        password=stack.password,
+        emulator_url=stack.emulator_url,
+        home=str(home),
+    )
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.emulator.aws.refused import AccessRefused
@@ -16,7 +17,7 @@ from airflow_provider_bedrock_rft.emulator.bedrock.tags import tagged
 from airflow_provider_bedrock_rft.emulator.store import Change, Drop, DropBlob, Put, PutBlob, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_bedrock_rft.emulator.bedrock.call import Call
     from airflow_provider_bedrock_rft.emulator.bedrock.receipts import Receipts
@@ -133,7 +134,9 @@ class CustomModels:
         return {}
 
     @serves(
-        "CreateCustomModel", "inferred", "the imported object is kept as weights; anything else answers as the base"
+        "CreateCustomModel",
+        "inferred",
+        "of the objects at the place the first that local-sim can read is the weights; with none, the base answers",
     )
     async def create(self, call: Call) -> Json:
         """Import weights from S3, in the name of the role if one is given."""
@@ -170,11 +173,13 @@ class CustomModels:
         if role_arn := call.params.get("roleArn"):
             try:
                 role = plane.assume(role_arn, service=SERVICE, account=call.account, source_arn=arn)
-                role.require("s3:GetObject", f"arn:aws:s3:::{place.bucket}/{keys[0]}")
+                for key in keys:
+                    role.require("s3:GetObject", f"arn:aws:s3:::{place.bucket}/{key}")
+                role.require("s3:ListBucket", f"arn:aws:s3:::{place.bucket}", **{"s3:prefix": place.key})
             except AccessRefused as refused:
                 raise invalid(str(refused)) from None
-        body = plane.read_object(call.account, place.bucket, keys[0]) or b""
-        return body if await asyncio.to_thread(_is_weights, body) else b""
+        bodies = (plane.read_object(call.account, place.bucket, key) or b"" for key in keys)
+        return await asyncio.to_thread(_weights_among, bodies)
 
     def _users_of(self, owner: str, arn: str) -> Sequence[str]:
         return [
@@ -197,11 +202,12 @@ class CustomModels:
         }
 
 
-def _is_weights(body: bytes) -> bool:
+def _weights_among(bodies: Iterable[bytes]) -> bytes:
+    """The first body that local-sim can read; nothing where there is none."""
     from airflow_provider_bedrock_rft.emulator.learner.weights import MalformedWeights, load_weights  # noqa: PLC0415 -- numpy
 
-    try:
-        load_weights(body)
-    except MalformedWeights:
-        return False
-    return True
+    for body in bodies:
+        with suppress(MalformedWeights):
+            load_weights(body)
+            return body
+    return b""

@@ -53,8 +53,36 @@ def test_an_import_needs_something_to_import_and_the_right_to_read_it(native: An
     refused(create, "ValidationException", "nothing at", modelName="empty", modelSourceConfig=nothing)
     native.put("there/weights.bin", b"x")
     there = {"s3DataSource": {"s3Uri": f"s3://{native.bucket}/there/"}}
-    role = native.make_role("importer-without", ("s3:PutObject",))
-    refused(create, "ValidationException", "s3:GetObject", modelName="no-right", modelSourceConfig=there, roleArn=role)
+    for lacking, right in (("s3:GetObject", "s3:ListBucket"), ("s3:ListBucket", "s3:GetObject")):
+        role = native.make_role(f"importer-with-{right[3:]}", (right,))
+        refused(create, "ValidationException", lacking, modelName="no-right", modelSourceConfig=there, roleArn=role)
+
+
+def test_imported_weights_answer(native: Any, wait_until: Any) -> None:
+    from airflow_provider_bedrock_rft.emulator.learner.checkpoint import base_weights
+    from airflow_provider_bedrock_rft.emulator.learner.runtime import answer
+    from airflow_provider_bedrock_rft.emulator.learner.weights import dump_weights
+
+    weights = dump_weights(-base_weights())
+    messages = [{"role": "user", "content": "Tom has 3 pens and buys 4 more. How many pens does he have now?"}]
+    meant = answer(weights, messages, temperature=0.0, seed=1, max_tokens=None).text
+    assert meant != answer(None, messages, temperature=0.0, seed=1, max_tokens=None).text
+    name = f"imported-{next(_NUMBERS)}"
+    native.put(f"{name}/config.json", b"{}")
+    native.put(f"{name}/model.weights", weights)
+    source = {"s3DataSource": {"s3Uri": f"s3://{native.bucket}/{name}/"}}
+    model = native.bedrock.create_custom_model(modelName=name, modelSourceConfig=source, roleArn=native.role)
+    arn = native.bedrock.create_provisioned_model_throughput(
+        modelUnits=1, provisionedModelName=name, modelId=model["modelArn"]
+    )["provisionedModelArn"]
+    show = native.bedrock.get_provisioned_model_throughput
+    wait_until(lambda: show(provisionedModelId=arn)["status"] == "InService")
+    said = native.runtime.converse(
+        modelId=arn,
+        messages=[{"role": "user", "content": [{"text": messages[0]["content"]}]}],
+        inferenceConfig={"temperature": 0.0},
+    )
+    assert said["output"]["message"]["content"][-1]["text"] == meant
 
 
 def test_a_deployment_lives_from_creating_to_deleted(native: Any, trained: Any, imported: str, wait_until: Any) -> None:

@@ -3,7 +3,8 @@
 Run: ``python benchmarks/waiting.py [N …]`` (default 100 1000; 10000 takes minutes for those that poll one by one). A
 control plane on loopback, in another process, answers both Mantle's paths and Bedrock's after a latency. Contestants
 are our trigger, the same trigger with one poll each (as it was before it shared a poller), and the Amazon provider's
-``BedrockCustomizeModelCompletedTrigger``, which needs aiobotocore and is left out, with a word, where that is missing.
+``BedrockCustomizeModelCompletedTrigger``. That one needs aiobotocore, which pulls boto3 down: it runs in a virtual
+environment of its own, made by uv with the same Airflow and provider, and kept in ``--amazon-venv`` if that is given.
 One trigger runs first, unmeasured: it loads the libraries, once per process. Then all start at once, as after a
 restart of the triggerer, with the same pause between two polls.
 """
@@ -12,15 +13,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.util
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -135,8 +137,8 @@ def triggers_of(contestant: str, n: int) -> list[Any]:
     return [cls(plan={**plan, "job_id": f"ftjob-{i:06d}"}, aws_conn_id="bench") for i in range(n)]
 
 
-async def hold(triggers: list[Any], url: str) -> dict[str, float]:
-    """Let all run together for a while."""
+async def hold(triggers: list[Any], url: str, n_first_calls: int) -> dict[str, float]:
+    """Let all run together for a while, once they have made their first calls: a slow set-up is not cut short."""
     stalls = [0.0]
 
     async def beat() -> None:
@@ -150,9 +152,11 @@ async def hold(triggers: list[Any], url: str) -> dict[str, float]:
         await asyncio.sleep(POLL_SECONDS)
     first.cancel()
     heart = asyncio.create_task(beat())
-    memory, cpu = rss_kb(), time.process_time()
+    memory, cpu, calls = rss_kb(), time.process_time(), await calls_at(url)
     tasks = [asyncio.create_task(anext(trigger.run())) for trigger in triggers[1:]]
     await asyncio.sleep(POLL_SECONDS)
+    while await calls_at(url) < calls + n_first_calls:  # noqa: ASYNC110 -- in another process
+        await asyncio.sleep(POLL_SECONDS / 10)
     setup, calls, start = time.process_time() - cpu, await calls_at(url), time.perf_counter()
     cpu = time.process_time()
     await asyncio.sleep(POLL_SECONDS * N_ROUNDS)
@@ -197,16 +201,31 @@ def contend(contestant: str, n: int, url: str) -> None:
     connection = {"conn_type": "aws", "login": "AKIALOCALEMULATOR001", "password": "x", "extra": extra}
     os.environ["AIRFLOW_CONN_BENCH"] = json.dumps(connection)
     triggers = triggers_of(contestant, n)
-    print("RESULT" + json.dumps(asyncio.run(hold(triggers, url))), flush=True)
+    n_first_calls = n // PAGE if contestant == "shared" else n - 1
+    print("RESULT" + json.dumps(asyncio.run(hold(triggers, url, n_first_calls))), flush=True)
     os._exit(0)  # what still polls is not worth waiting for
 
 
-def measure(contestant: str, n: int, url: str) -> dict[str, float]:
+def amazon_python(folder: Path) -> str:
+    """An interpreter with the Amazon provider and aiobotocore, beside ours."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        beside = Path(sys.executable).with_name("uv")
+        uv = str(beside) if beside.exists() else shutil.which("uv") or "uv"
+        names = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk")
+        pins = [f"{name}=={version(name)}" for name in names]
+        pins.append(f"apache-airflow-providers-amazon[aiobotocore]=={version('apache-airflow-providers-amazon')}")
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), *pins], check=True)
+    return str(python)
+
+
+def measure(contestant: str, n: int, url: str, python: str) -> dict[str, float]:
     """One contestant in a fresh process."""
     get(f"{url}/reset/{n}")
     with tempfile.TemporaryDirectory(prefix="rft-bench-") as home:
         environment = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-        command = [sys.executable, __file__, "--contestant", contestant, "--url", url, str(n)]
+        command = [python, __file__, "--contestant", contestant, "--url", url, str(n)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     if not lines:
@@ -215,37 +234,47 @@ def measure(contestant: str, n: int, url: str) -> dict[str, float]:
     return found
 
 
+def report(contestant: str, n: int, found: dict[str, float]) -> None:
+    """One line."""
+    hourly = found["calls_per_round"] / n * 3600 / USUAL_POLL_SECONDS
+    print(
+        f"{n:6d} jobs  {contestant:14s} set-up {found['setup_cpu_ms_per_job']:7.2f} ms CPU/job  "
+        f"{found['rss_kb_per_job']:7.1f} KB/job  stall {found['longest_stall_s']:5.2f} s  "
+        f"{found['calls_per_round']:7.1f} calls/round = {hourly:6.2f}/job-hour at 120 s  "
+        f"{found['cpu_ms_per_round']:7.0f} ms CPU/round  {found['failed']:.0f} failed",
+        flush=True,
+    )
+
+
 def main() -> None:
-    """Print one line per contestant and number of jobs."""
+    """Compete, or be a contestant."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("n", nargs="*", type=int, default=[100, 1000])
     parser.add_argument("--only", nargs="+", default=CONTESTANTS, choices=CONTESTANTS)
     parser.add_argument("--contestant", choices=CONTESTANTS, help="run in this process, before the plane at --url")
     parser.add_argument("--url")
+    parser.add_argument("--amazon-venv", type=Path, help="where the Amazon provider's environment is, or is to be made")
     parser.add_argument("--serve", action="store_true")
     given = parser.parse_args()
     if given.serve:
         asyncio.run(serve())
     if given.contestant:
         contend(given.contestant, given.n[0], given.url)
-    contestants = list(given.only)
-    if "amazon" in contestants and importlib.util.find_spec("aiobotocore") is None:
-        contestants.remove("amazon")
-        print("aiobotocore is not installed: the Amazon provider's trigger cannot run here and is left out.")
+    with tempfile.TemporaryDirectory(prefix="rft-amazon-") as scratch:
+        pythons = dict.fromkeys(given.only, sys.executable)
+        if "amazon" in pythons:
+            pythons["amazon"] = amazon_python(given.amazon_venv or Path(scratch) / "venv")
+        compete(given.n, pythons)
+
+
+def compete(sizes: list[int], pythons: dict[str, str]) -> None:
+    """Print one line per contestant and number of jobs."""
     server = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True)
     try:
         url = f"http://127.0.0.1:{server.stdout.readline().strip() if server.stdout else ''}"
-        for n in given.n:
-            for contestant in contestants:
-                found = measure(contestant, n, url)
-                hourly = found["calls_per_round"] / n * 3600 / USUAL_POLL_SECONDS
-                print(
-                    f"{n:6d} jobs  {contestant:14s} set-up {found['setup_cpu_ms_per_job']:7.2f} ms CPU/job  "
-                    f"{found['rss_kb_per_job']:7.1f} KB/job  stall {found['longest_stall_s']:5.2f} s  "
-                    f"{found['calls_per_round']:7.1f} calls/round = {hourly:6.2f}/job-hour at 120 s  "
-                    f"{found['cpu_ms_per_round']:7.0f} ms CPU/round  {found['failed']:.0f} failed",
-                    flush=True,
-                )
+        for n in sizes:
+            for contestant, python in pythons.items():
+                report(contestant, n, measure(contestant, n, url, python))
     finally:
         server.terminate()
 

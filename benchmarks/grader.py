@@ -1,10 +1,13 @@
 """Graders' costs: packaging again, the handler around a function, the bench on a thousand records.
 
-Prints one line per measure; exits 1 when a goal is missed.
+Prints one line per measure; exits 1 when a goal is missed. Times are of the processor, of this process and of those it
+started: on an idle machine that is what passes on the wall, as one waits for the other, and on a busy one it is still
+the grader's own. The wall's is printed beside it.
 """
 
 from __future__ import annotations
 
+import resource
 import sys
 import tempfile
 import time
@@ -33,7 +36,9 @@ def main() -> int:
 def measures() -> list[tuple[str, str, str, bool]]:
     ratio = packaging_ratio()
     overhead = handler_overhead_us()
+    started = time.perf_counter()
     seconds = bench_seconds()
+    print(f"{'(the bench on the wall, s)':<44} {time.perf_counter() - started:>8.1f}")
     return [
         ("packaging again, times faster", f"{ratio:.0f}", ">= 20", ratio >= 20),
         ("handler overhead per sample, us", f"{overhead:.1f}", "< 20", overhead < 20),
@@ -59,8 +64,8 @@ def handler_overhead_us() -> float:
 
     samples = [GraderSample(sample_id=str(n), completion="84", reference="84") for n in range(N_SAMPLES)]
     event, handler = build_event(samples), rft_grader(grade).lambda_handler
-    bare = min(seconds_of(lambda: [grade("84", "84") for _ in range(N_SAMPLES)]) for _ in range(5))
-    whole = min(seconds_of(lambda: handler(event)) for _ in range(5))
+    bare = min(seconds_of(lambda: [grade("84", "84") for _ in range(N_SAMPLES)]) for _ in range(15))
+    whole = min(seconds_of(lambda: handler(event)) for _ in range(15))
     return (whole - bare) / N_SAMPLES * 1e6
 
 
@@ -73,9 +78,14 @@ def bench_seconds() -> float:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = processor_seconds()
     work()
-    return time.perf_counter() - started
+    return processor_seconds() - started
+
+
+def processor_seconds() -> float:
+    own, children = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own + children.ru_utime + children.ru_stime
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ NEEDS = {
     "output_s3_uri": "artifacts",
     "dataset": "inputs",
     "preflight": "inputs",
+    "calibration": "inputs",
+    "packages_uri": "artifacts",
     "validation_data": "inputs",
     "model": "planes",
     "plane": "planes",

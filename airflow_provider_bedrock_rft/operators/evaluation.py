@@ -120,6 +120,8 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         champion_of: Pipeline whose present champion is evaluated instead of ``model``, once there is one.
         max_samples: Evaluate on the first records only.
         settings: Fields of ``EvaluationSettings``: ``completions_per_sample``, ``max_tokens``, ``max_cost`` …
+        shard: ``2/8`` evaluates on the second of eight parts of the records. Map a task over all of them; a task after
+            them without a shard asks for nothing, and writes what one worker would have written.
         deferrable: Wait for batch inference in the triggerer instead of holding a worker slot.
         poll_interval_seconds: Pause between two looks at a batch job.
         kwargs: As for every operator of this package.
@@ -133,6 +135,7 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         "champion_of",
         "max_samples",
         "settings",
+        "shard",
         *CONNECTION_FIELDS,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"model": "json", "grader": "json", "settings": "json"}
@@ -148,11 +151,13 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         champion_of: str | None = None,
         max_samples: int | str | None = None,
         settings: Mapping[str, object] | None = None,
+        shard: Text = "",
         deferrable: bool = True,
         poll_interval_seconds: float = 60.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.shard = shard
         self.deferrable = deferrable
         self.poll_interval_seconds = poll_interval_seconds
         self.model = model
@@ -170,6 +175,13 @@ class BedrockRftEvaluateModelOperator(EvaluatingOperator):
         self.show_artifacts(context, run.uri)
         self.record(context, lambda: stages.of_evaluation(run, self.dataset))
         return to_xcom(run)
+
+    def records(self) -> tuple[Record, ...]:
+        """The records to ask about, or this worker's part of them."""
+        from airflow_provider_bedrock_rft.core.evaluation.shard import Shard
+
+        records = super().records()
+        return tuple(Shard.parse(str(self.shard)).part_of(records)) if self.shard else records
 
     def batch_access(self) -> BatchAccess | None:
         """Batch inference, where the settings name a role for it."""

@@ -13,6 +13,7 @@ from airflow.sdk import DAG, BaseOperator
 import airflow_provider_bedrock_rft as rft
 from airflow_provider_bedrock_rft.cli.word_problems import generate_problems
 from airflow_provider_bedrock_rft.core.clock import FakeClock
+from airflow_provider_bedrock_rft.core.errors import InvalidInput
 from airflow_provider_bedrock_rft.core.lineage.manifest import Stage, ref
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.core.steps.inventory import take_inventory
@@ -290,6 +291,44 @@ def test_a_task_whose_record_cannot_be_written_has_still_succeeded(pipeline: Pip
         rft.BedrockRftPromoteModelOperator, "p", pipeline="mute", gate=gate, artifacts_uri="s3://no-such-bucket/x"
     ).value
     assert entry["number"] == 1
+
+
+def test_shards_of_several_workers_merge_to_what_one_would_have_written(pipeline: Pipeline) -> None:
+    def evaluate(task_id: str, **fields: Any) -> Any:
+        given = {"model": MODEL, "grader": pipeline.outputs["grader"], "settings": {"seed": 77, "max_tokens": 48}}
+        part = pipeline.outputs["split"]["parts"]["test"]
+        return pipeline.go(rft.BedrockRftEvaluateModelOperator, task_id, dataset=part, **given, **fields).value
+
+    shards = [evaluate(f"shard{k}", shard=f"{k}/3", artifacts_uri=f"{ARTIFACTS}/sharded") for k in (3, 1, 2)]
+    merged = evaluate("merged", artifacts_uri=f"{ARTIFACTS}/sharded")
+    alone = evaluate("alone", artifacts_uri=f"{ARTIFACTS}/alone")
+    assert sum(shard["n_samples"] for shard in shards) == merged["n_samples"] == alone["n_samples"]
+    assert [shard["n_requests"] > 0 for shard in shards] == [True] * 3
+    assert (merged["n_requests"], alone["n_requests"]) == (0, alone["n_samples"])
+    assert merged["uri"].rpartition("/")[2] == alone["uri"].rpartition("/")[2]
+
+    def lines(run: Any) -> list[dict[str, Any]]:
+        read = pipeline.hook.objects.get(run["uri"]).decode().splitlines()
+        return [{**json.loads(line), "latency_ms": 0.0} for line in read]  # the one thing that was measured anew
+
+    assert lines(merged) == lines(alone)
+    before = pipeline.hook.objects.get(merged["uri"])
+    assert pipeline.hook.objects.get(evaluate("again", artifacts_uri=f"{ARTIFACTS}/sharded")["uri"]) == before
+
+
+def test_a_shard_that_is_none_is_refused(pipeline: Pipeline) -> None:
+    for text in ("0/3", "4/3", "half"):
+        task = rft.BedrockRftEvaluateModelOperator(
+            task_id="s",
+            model=MODEL,
+            grader="g",
+            dataset=pipeline.outputs["split"]["parts"]["test"],
+            artifacts_uri=ARTIFACTS,
+            shard=text,
+            aws_conn_id=pipeline.conn_id,
+        )
+        with pytest.raises(InvalidInput, match="no shard"):
+            task.records()
 
 
 def clean(made: Pipeline, **fields: Any) -> Any:

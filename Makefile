@@ -10,7 +10,7 @@ export UV_NO_CONFIG = 1
 export UV_LINK_MODE = copy
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo up down test test-minors check lint types contracts docs examples bench lock clean
+.PHONY: help setup demo up down test test-minors check lint types contracts docs examples bench soak model-diff lock clean
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

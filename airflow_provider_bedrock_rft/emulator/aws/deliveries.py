@@ -26,13 +26,17 @@ Deliver = Callable[[str, str, str, bytes], None]
 _send_to_targets: Any = Rule.send_to_targets
 
 
-def bind(deliver: Callable[[], Deliver | None]) -> None:
-    """Take the place of moto's own method. ``deliver`` gives what hands events to functions; None while replaying."""
+def bind(deliver: Callable[[], Deliver | None], matched: Callable[[], None]) -> None:
+    """Take the place of moto's own method. ``deliver`` gives what hands events to functions; None while replaying.
+    ``matched`` is called for each event that some target gets.
+    """
 
     def send_to_targets(rule: Any, event: Mapping[str, Any], transform_input: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002
         if rule.state == "DISABLED" or not rule.event_pattern.matches_event(event):
             return
         targets = rule.targets
+        if targets:
+            matched()
         for target in targets:
             service = str(target["Arn"]).split(":")[2]
             if service in {"sns", "lambda", "sqs"}:

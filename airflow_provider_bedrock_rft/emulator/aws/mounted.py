@@ -94,9 +94,11 @@ class MountedAws:
         deleted: tuple[str, ...] = ()
         if operation in _DELETE_MESSAGES:
             deleted = queues.ids_of_deleted(request, account=caller.account, region=caller.region)
+        n_matched = self.sources.n_matched
         with self.sources.fixed(write.at, write.seq):
             reply = self._perform(write.request, caller.account, caller.service)
-        if reply.status < 400:
+        is_unheard = operation == "PutEvents" and self.sources.n_matched == n_matched  # it has changed nothing
+        if reply.status < 400 and not is_unheard:
             self._journal.append(write, self._footprint(operation, caller, request, reply, deleted))
         return reply
 

@@ -34,6 +34,7 @@ class Sources:
         self._seed = seed
         self._frozen: float | None = None
         self.deliver: Deliver | None = None
+        self.n_matched = 0
 
     @contextmanager
     def fixed(self, at: float, sequence: int) -> Iterator[None]:
@@ -71,6 +72,9 @@ class Sources:
         for name in ("moto.s3.models", "moto.sts.utils"):
             sys.modules[name].os = seeded_os  # type: ignore[attr-defined]
 
+    def _matched(self) -> None:
+        self.n_matched += 1
+
     def _bind_deliveries(self) -> None:
         """Events from topics and queues go to functions that run; nothing is posted to the network."""
         sources = self
@@ -80,7 +84,7 @@ class Sources:
                 sources.deliver(function.function_arn, function.account_id, function.region, body.encode())
             return b""
 
-        deliveries.bind(lambda: sources.deliver)
+        deliveries.bind(lambda: sources.deliver, self._matched)
         sys.modules["moto.awslambda.models"].LambdaFunction.invoke = invoke
         sys.modules["moto.sns.models"].requests = types.SimpleNamespace(post=_refuse)  # type: ignore[attr-defined]
 

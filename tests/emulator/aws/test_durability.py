@@ -221,3 +221,29 @@ def _received(sqs: Any, url: str) -> list[Any]:
 
 def _without_metadata(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in ("ResponseMetadata", "RoleLastUsed")}
+
+
+def test_events_that_nobody_hears_leave_no_trace(own_plane: Served) -> None:
+    events, sqs = own_plane.client("events"), own_plane.client("sqs")
+    queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="r", EventPattern=json.dumps({"source": ["loud"]}))
+    events.put_targets(Rule="r", Targets=[{"Id": "q", "Arn": arn}])
+
+    def n_kept() -> int:
+        with sqlite3.connect(f"file:{own_plane.root}/aws/journal.sqlite?mode=ro", uri=True) as journal:
+            return int(journal.execute("SELECT count(*) FROM writes").fetchone()[0])
+
+    def say(source: str) -> None:
+        events.put_events(Entries=[{"Source": source, "DetailType": "t", "Detail": "{}"}])
+
+    before = n_kept()
+    for _ in range(5):
+        say("quiet")
+    assert n_kept() == before
+    say("loud")
+    assert n_kept() == before + 1
+    own_plane.restart()
+    sqs = own_plane.client("sqs")
+    url = sqs.get_queue_url(QueueName="heard")["QueueUrl"]
+    assert len(sqs.receive_message(QueueUrl=url)["Messages"]) == 1

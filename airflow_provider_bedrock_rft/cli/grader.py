@@ -58,6 +58,7 @@ def _configure_deploy(parser: argparse.ArgumentParser) -> None:
     add_format(parser)
     parser.add_argument("--role-arn", default="", help="execution role; without it one is made")
     parser.add_argument("--tier", choices=("bedrock", "sagemaker", "hyperpod"), default="bedrock")
+    parser.add_argument("--reserved-concurrency", type=int, default=0, metavar="N", help="executions kept for it")
     parser.add_argument("--alias", default="live", help="moved to the new version (default %(default)s)")
     parser.add_argument("--layer", action="append", default=[], metavar="ARN", help="of a layer version")
     parser.add_argument("--packages-uri", default="", metavar="s3://…", help="by way of which packages above 50 MB go")
@@ -162,6 +163,7 @@ def _settings(args: argparse.Namespace) -> GraderSettings:
         layers=tuple(args.layer),
         alias=args.alias,
         tier=Tier(args.tier),
+        reserved_concurrency=args.reserved_concurrency,
         packages_uri=args.packages_uri,
     )
 

@@ -84,6 +84,11 @@ class LambdaFunctions:
         except ResourceNotFound:
             pass
 
+    def reserve_concurrency(self, name: str, n_concurrent: int) -> None:
+        """Keep that many of the account's concurrent executions for the function, and let it have no more."""
+        with translated(f"Reserve concurrency for {name}"):
+            self._client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=n_concurrent)
+
     def put_alias(self, name: str, alias: str, version: str) -> str:
         """Point ``alias`` at ``version``; returns the alias's ARN."""
         wanted = {"FunctionName": name, "Name": alias, "FunctionVersion": version}

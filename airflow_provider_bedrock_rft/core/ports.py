@@ -270,6 +270,9 @@ class FunctionService(Protocol):
     def delete_version(self, name: str, version: str) -> None:
         """Remove one published version; one that is gone already is no error."""
 
+    def reserve_concurrency(self, name: str, n_concurrent: int) -> None:
+        """Keep that many of the account's concurrent executions for the function, and let it have no more."""
+
     def put_alias(self, name: str, alias: str, version: str) -> str:
         """Point ``alias`` at ``version``; returns the alias's ARN."""
 

@@ -50,6 +50,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         image_uri: Of a container image in ECR, named by its digest, instead of ``source``.
         alias: Moved to the version, once it has passed everything.
         tier: Where it will train: ``bedrock``, ``sagemaker`` or ``hyperpod``.
+        reserved_concurrency: Concurrent executions kept for the function; 0 reserves none.
         tags: Of the function.
         python_version: Of the Lambda runtime, such as ``3.12``.
         packages_uri: ``s3://bucket/prefix`` by way of which packages above 50 MB go; else below ``artifacts_uri``.
@@ -98,6 +99,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         image_uri: str = "",
         alias: str = "live",
         tier: str = "bedrock",
+        reserved_concurrency: int = 0,
         tags: Mapping[str, str] | None = None,
         python_version: str | None = None,
         packages_uri: str = "",
@@ -122,6 +124,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         self.image_uri = image_uri
         self.alias = alias
         self.tier = tier
+        self.reserved_concurrency = reserved_concurrency
         self.tags = tags
         self.python_version = python_version
         self.packages_uri = packages_uri
@@ -178,6 +181,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
             layers=tuple(self.layers),
             alias=self.alias,
             tier=Tier(self.tier),
+            reserved_concurrency=self.reserved_concurrency,
             tags=self.tags or {},
             packages_uri=self.packages_uri or (f"{kept.rstrip('/')}/packages" if kept.startswith("s3://") else ""),
         )

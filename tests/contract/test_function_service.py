@@ -280,3 +280,11 @@ def test_an_image_is_a_function_without_handler_runtime_and_layers(emulator: Emu
     second = session.functions.publish(name, code_sha256=updated.code_sha256, description="")
     assert (first.version, second.version) == ("1", "2")
     assert first.code_sha256 != second.code_sha256
+
+
+def test_concurrency_is_reserved(emulator: Emulator) -> None:
+    session, name = emulator.session(), f"grader-{uuid.uuid4().hex[:8]}"
+    settings = GraderSettings(function_name=name, reserved_concurrency=2)
+    deploy_grader(session.functions, session.roles, package(), settings, SystemClock())
+    found = session.client("lambda").get_function_concurrency(FunctionName=name)
+    assert found["ReservedConcurrentExecutions"] == 2

@@ -51,6 +51,7 @@ class _Function:
     versions: dict[int, tuple[FunctionVersion, bytes]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     n_published: int = 0
+    reserved: int = 0
 
 
 @dataclass
@@ -171,6 +172,12 @@ class FakeFunctions:
 
     def delete_version(self, name: str, version: str) -> None:
         self.trouble.around("delete_version", lambda: self.functions[name].versions.pop(int(version), None))
+
+    def reserve_concurrency(self, name: str, n_concurrent: int) -> None:
+        def reserve() -> None:
+            self._settled(name).reserved = n_concurrent
+
+        self.trouble.around("reserve_concurrency", reserve)
 
     def put_alias(self, name: str, alias: str, version: str) -> str:
         self.trouble.around("put_alias", lambda: self.functions[name].aliases.update({alias: version}))

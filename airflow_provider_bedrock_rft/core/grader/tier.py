@@ -17,6 +17,11 @@ class Tier(str, Enum):
     HYPERPOD = "hyperpod"
 
 
+MAX_TIMEOUT_SECONDS = 900
+MEMORY_MB = range(128, 10_241)
+CONCURRENCY = {Tier.SAGEMAKER: 12, Tier.HYPERPOD: 100}
+"""How many calls a tier makes at once; Bedrock does not say."""
+
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -34,6 +39,24 @@ def check_function_name(name: str, tier: Tier) -> None:
         raise InvalidIdentifier(
             f"HyperPod calls only graders with 'SageMaker' in their name; {name!r} has it not.",
             action=f"Name it {name}-SageMaker.",
+        )
+
+
+def check_limits(*, timeout_seconds: int, memory_mb: int, reserved_concurrency: int, tier: Tier) -> None:
+    """Refuse what Lambda would refuse, and a reservation by which the tier's calls would be throttled.
+
+    Raises:
+        InvalidGrader: A limit is not kept.
+    """
+    if not 1 <= timeout_seconds <= MAX_TIMEOUT_SECONDS:
+        raise InvalidGrader(f"timeout_seconds is {timeout_seconds}; Lambda takes 1 to {MAX_TIMEOUT_SECONDS}.")
+    if memory_mb not in MEMORY_MB:
+        raise InvalidGrader(f"memory_mb is {memory_mb}; Lambda takes {MEMORY_MB.start} to {MEMORY_MB[-1]}.")
+    wanted = CONCURRENCY.get(tier, 1)
+    if reserved_concurrency < 0 or 0 < reserved_concurrency < wanted:
+        raise InvalidGrader(
+            f"reserved_concurrency is {reserved_concurrency}; {tier.value} calls up to {wanted} at once.",
+            action=f"Reserve {wanted} or more, or nothing (0).",
         )
 
 

@@ -22,7 +22,7 @@ from airflow_provider_bedrock_rft.core.errors import (
 )
 from airflow_provider_bedrock_rft.core.grader.image import GraderImage
 from airflow_provider_bedrock_rft.core.grader.package import GraderPackage
-from airflow_provider_bedrock_rft.core.grader.tier import Tier, check_function_name
+from airflow_provider_bedrock_rft.core.grader.tier import Tier, check_function_name, check_limits
 from airflow_provider_bedrock_rft.core.ports import CodePlace, FunctionConfig, FunctionService, ObjectStore
 from airflow_provider_bedrock_rft.core.steps.grader_code import check_code, check_kind, place_code
 
@@ -56,6 +56,7 @@ class GraderSettings:
         wait_seconds: How long the deployment may take.
         packages_uri: ``s3://bucket/prefix`` by way of which packages go that are too large for a request; the bucket
             is in the function's region.
+        reserved_concurrency: Of the account's concurrent executions, kept for the function; 0 reserves none.
     """
 
     function_name: str
@@ -70,6 +71,22 @@ class GraderSettings:
     tags: Mapping[str, str] = field(default_factory=dict)
     wait_seconds: float = 300.0
     packages_uri: str = ""
+    reserved_concurrency: int = 0
+
+    def check(self) -> None:
+        """Refuse what the tier or Lambda would refuse later.
+
+        Raises:
+            InvalidIdentifier: The function's name does not suit the tier.
+            InvalidGrader: A limit is not kept.
+        """
+        check_function_name(self.function_name, self.tier)
+        check_limits(
+            timeout_seconds=self.timeout_seconds,
+            memory_mb=self.memory_mb,
+            reserved_concurrency=self.reserved_concurrency,
+            tier=self.tier,
+        )
 
 
 @payload("rft.grader")
@@ -124,12 +141,14 @@ def deploy_grader(
         WaitTimeout: It took longer than ``wait_seconds``.
         ServiceError: A request was refused for good.
     """
-    check_function_name(settings.function_name, settings.tier)
+    settings.check()
     check_code(package, packages_uri=settings.packages_uri if objects else "")
     patience = _Patience(clock, Deadline.after(clock, settings.wait_seconds), random or chance.Random())
     role_arn = settings.role_arn or patience.insist(lambda: _make_role(roles, settings))
     deployment = _Deployment(functions, package, _config_of(package, settings, role_arn), settings, patience, objects)
     version, is_reused = patience.insist(deployment.find_or_publish, also=(ResourceConflict,))
+    if wanted := settings.reserved_concurrency:
+        patience.insist(lambda: functions.reserve_concurrency(settings.function_name, wanted), also=(ResourceConflict,))
     if examine:
         examine(version.arn)
         patience = patience.renewed(settings.wait_seconds)

@@ -248,6 +248,34 @@ def test_hyperpod_takes_a_name_with_sagemaker_in_it(fakes: ModuleType, package: 
     assert deploy(fakes.FakeFunctions(), fakes.FakeRoles(), package, settings).version == "1"
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"timeout_seconds": 0}, "timeout_seconds is 0; Lambda takes 1 to 900"),
+        ({"timeout_seconds": 901}, "timeout_seconds is 901"),
+        ({"memory_mb": 64}, "memory_mb is 64; Lambda takes 128 to 10240"),
+        ({"reserved_concurrency": -1}, "reserved_concurrency is -1"),
+        ({"reserved_concurrency": 11, "tier": Tier.SAGEMAKER}, "sagemaker calls up to 12 at once"),
+        ({"reserved_concurrency": 99, "tier": Tier.HYPERPOD, "function_name": "a-SageMaker"}, "up to 100 at once"),
+    ],
+)
+def test_limits_that_would_fail_later_are_refused_now(
+    fakes: ModuleType, package: GraderPackage, change: dict[str, Any], message: str
+) -> None:
+    roles = fakes.FakeRoles()
+    with pytest.raises(InvalidGrader, match=message):
+        deploy(fakes.FakeFunctions(), roles, package, replace(SETTINGS, **change))
+    assert roles.roles == {}
+
+
+def test_concurrency_is_reserved_before_the_alias_moves(fakes: ModuleType, package: GraderPackage) -> None:
+    functions = fakes.FakeFunctions()
+    deploy(functions, fakes.FakeRoles(), package, replace(SETTINGS, reserved_concurrency=12, tier=Tier.SAGEMAKER))
+    assert functions.functions["maths"].reserved == 12
+    calls = functions.trouble.calls
+    assert calls.index("publish") < calls.index("reserve_concurrency") < calls.index("put_alias")
+
+
 @pytest.mark.parametrize("suffix", ["", ":$LATEST", ":live"])
 def test_a_job_is_refused_a_grader_that_can_be_swapped(suffix: str) -> None:
     arn = f"arn:aws:lambda:us-west-2:123456789012:function:maths{suffix}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,37 @@ def test_invocation_logs_become_records(tmp_path: Path, capsys: pytest.CaptureFi
     assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["request-4", "request-24"]
     assert "reference_answer" not in out.read_text()
     assert run("from-invocation-logs", log, "--out", out, "--metadata", "app") == 2
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
+    files: dict[str, tuple[bytes, str]] = {
+        "empty.jsonl": (b"", "empty-file"),
+        "binary.jsonl": (bytes(range(256)) * 40, "binary-file"),
+        "wide.jsonl": ("\ufeff{}\n".encode("utf-16-le") * 40, "utf16-file"),
+        "cut.jsonl.gz": (gzip.compress(CLEAN.read_bytes())[:-40], "unreadable-file"),
+        "bomb.jsonl.gz": (gzip.compress(b" " * (100 << 20)), "compression-bomb"),
+        "table.csv": (b"question,answer\na,b\n", "missing-column"),
+        "long.jsonl": (b"x" * (9 << 20), "line-too-long"),
+    }
+    for name, (data, _) in files.items():
+        (folder / name).write_bytes(data)
+    found = {name: (folder / name, code) for name, (_, code) in files.items()}
+    return found | {"a directory": (folder, "unreadable-file"), "nothing": (folder / "gone", "unreadable-file")}
+
+
+@pytest.mark.parametrize("name", [
+    "empty.jsonl", "binary.jsonl", "wide.jsonl", "cut.jsonl.gz", "bomb.jsonl.gz", "table.csv", "long.jsonl",
+    "a directory", "nothing",
+])  # fmt: skip
+def test_bad_input_is_a_finding_and_never_a_traceback(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, code = bad_inputs(tmp_path)[name]
+    assert run("check", path, "--format", "json") == 1
+    out, err = capsys.readouterr()
+    assert code in [finding["code"] for finding in json.loads(out)["findings"]]
+    assert "Traceback" not in err
+    assert run("stats", path) == 1
+    assert run("split", path, "--out", tmp_path / "parts") == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.glob("parts/*"))

@@ -119,10 +119,12 @@ def split_dataset(records: Sequence[Record], plan: SplitPlan) -> Split:
 
     Raises:
         InvalidInput: The plan names fractions or keys that cannot be, or leaves no record.
-        InvalidDataset: Parts leak however they are cut; names the first pair.
+        InvalidDataset: There are no records, or parts leak however they are cut; names the first pair.
     """
+    if not records:
+        raise InvalidDataset("There are no records to split.", code="empty-file", action="Check the file first.")
     kept = DifficultyFilter().keep(records, plan.mean_rewards) if plan.mean_rewards else tuple(records)
-    if records and not kept:
+    if not kept:
         raise InvalidInput("Every record is always or never solved: nothing is left.", action="Choose harder prompts.")
     if plan.order == "curriculum":
         kept = curriculum(kept, plan.mean_rewards)

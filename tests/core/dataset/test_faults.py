@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport, check_dataset
-from airflow_provider_bedrock_rft.core.dataset.finding import Severity
-from airflow_provider_bedrock_rft.core.dataset.quota import Target
+from airflow_provider_bedrock_rft.core.dataset.finding import FindingLog, Severity
+from airflow_provider_bedrock_rft.core.dataset.learned import LearnedFormat
+from airflow_provider_bedrock_rft.core.dataset.lines import read_blocks
+from airflow_provider_bedrock_rft.core.dataset.quota import Requirements, Target
 from airflow_provider_bedrock_rft.core.dataset.rules import RULES
+from airflow_provider_bedrock_rft.core.dataset.scan import FileScan
 from airflow_provider_bedrock_rft.core.dataset.source import EVALUATION, Source
 
 FAULTS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "faults.json").read_text())
@@ -129,3 +133,41 @@ def test_the_corpus_has_a_fault_for_every_rule() -> None:
     assert len(FAULTS) >= 60
     assert {fault["code"] for fault in FAULTS} | FOUND_ELSEWHERE == set(RULES)
     assert len({fault["name"] for fault in FAULTS}) == len(FAULTS)
+
+
+def scanned(data: bytes, learned: LearnedFormat | None, needs: Requirements) -> FileScan:
+    """Lines from the middle of a file, looked at with or without a format that was learned before."""
+    scan = FileScan.of("train", "train", needs, FindingLog())
+    scan.opens_source = False
+    scan.learned = learned
+    for block in read_blocks(io.BytesIO(data)):
+        scan.take_block(block)
+    scan.release()
+    return scan
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[fault["name"] for fault in FAULTS])
+def test_the_fast_way_finds_what_the_thorough_way_finds(
+    fault: dict[str, Any], word_problems: list[dict[str, Any]]
+) -> None:
+    limit = fault.get("max_prompt_tokens")
+    needs = Requirements.of([Target(name) for name in fault.get("targets", ["mantle"])], max_prompt_tokens=limit)
+    spoilt = spoil_records(word_problems, fault["edits"])
+    data = spoil_bytes(to_lines(spoilt), fault["edits"])
+    learned = LearnedFormat.learn(word_problems, limit)
+    assert learned is not None
+    assert scanned(data, learned, needs) == scanned(data, None, needs)
+
+
+def test_the_fast_way_is_taken_around_a_fault(word_problems: list[dict[str, Any]]) -> None:
+    lines = to_lines(word_problems)
+    lines[60] = b"{oops"
+    learned = LearnedFormat.learn(word_problems, None)
+    assert learned is not None
+    data = b"".join(line + b"\n" for line in lines)
+    scan = FileScan.of("train", "train", Requirements.of([Target.MANTLE]), FindingLog())
+    scan.opens_source, scan.learned = False, learned
+    scan.take_block(next(iter(read_blocks(io.BytesIO(data)))))
+    assert scan.learned is learned  # it was not given up for one bad line
+    assert (scan.n_records, scan.n_refused) == (119, 1)
+    assert [(each.code, each.place.line) for each in scan.log] == [("malformed-json", 61)]

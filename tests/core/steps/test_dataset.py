@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_bedrock_rft.core import codec
 from airflow_provider_bedrock_rft.core.errors import ConnectionLost, InvalidDataset, TransientServiceError
 from airflow_provider_bedrock_rft.core.ports import StoredFile
-from airflow_provider_bedrock_rft.core.steps.dataset import UploadedDataset, upload_dataset
+from airflow_provider_bedrock_rft.core.steps.dataset import UploadedDataset, job_trained_on, upload_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,3 +89,43 @@ def test_a_missing_or_empty_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(InvalidDataset, match="is empty"):
         upload_dataset(FileStore(), tmp_path / "empty.jsonl")  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class ListedJob:
+    """What is asked of a job: what it trained on, and how it went."""
+
+    job_id: str
+    training_data: str
+    status: str
+
+
+@dataclass
+class Jobs:
+    """The job half of a TrainingService; its listing may not say what a job trained on."""
+
+    jobs: list[ListedJob]
+    names_data: bool
+
+    def list_jobs(self, *, created_after: float) -> list[ListedJob]:
+        assert created_after == 0.0
+        return [replace(job, status="queued", training_data=job.training_data * self.names_data) for job in self.jobs]
+
+    def get_job(self, job_id: str) -> ListedJob:
+        return next(job for job in self.jobs if job.job_id == job_id)
+
+
+@pytest.mark.parametrize("names_data", [True, False])
+@pytest.mark.parametrize(("file_id", "found"), [("a", "newest"), ("b", ""), ("c", "")])
+def test_the_job_that_trained_on_a_file_is_the_newest_that_succeeded(
+    file_id: str,
+    found: str,
+    names_data: bool,  # noqa: FBT001
+) -> None:
+    jobs = [
+        ListedJob("running", "a", "running"),
+        ListedJob("newest", "a", "succeeded"),
+        ListedJob("older", "a", "succeeded"),
+        ListedJob("failed", "b", "failed"),
+    ]
+    assert job_trained_on(Jobs(jobs, names_data), file_id) == found  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 from airflow_provider_bedrock_rft.core.job.alarm import AlarmPolicy, Budget
 from airflow_provider_bedrock_rft.core.job.oversight import Oversight
+from airflow_provider_bedrock_rft.core.lineage.manifest import folder_of
 from airflow_provider_bedrock_rft.hooks.inputs import amount_of
 
 if TYPE_CHECKING:
@@ -45,9 +46,14 @@ def budget_of(hours: object, cost: object, price_per_hour: float | None, model: 
 
 
 def oversight_of(
-    alarms: Mapping[str, object] | None, budget: Budget, artifacts_uri: object, *, is_watched: bool
+    alarms: Mapping[str, object] | None,
+    budget: Budget,
+    artifacts_uri: object,
+    *,
+    is_watched: bool,
+    run: tuple[str, str],
 ) -> Oversight:
-    """What an operator was asked to watch for.
+    """What an operator was asked to watch for, in a ``run`` of pipeline and run id.
 
     Raises:
         InvalidInput: A rule or an action is none; or nobody would be there to watch.
@@ -61,4 +67,6 @@ def oversight_of(
             "alarms is not a mapping of rules to actions.",
             action="Give a dict, or set render_template_as_native_obj=True on the DAG.",
         )
-    return Oversight(alarms=AlarmPolicy.parse(alarms or {}), budget=budget, artifacts_uri=str(artifacts_uri or ""))
+    place, (pipeline, run_id) = str(artifacts_uri or "").rstrip("/"), run
+    lineage = f"{place}/lineage/{pipeline}/{folder_of(run_id)}" if place else ""
+    return Oversight(alarms=AlarmPolicy.parse(alarms or {}), budget=budget, artifacts_uri=place, lineage_uri=lineage)

@@ -199,7 +199,9 @@ class BedrockRftCreateJobOperator(ShowsLinks, WaitingTask, BedrockRftOperator):
         with failing_fast():
             price = price_of(self.prices, self.model)
             budget = budget_of(self.budget_hours, self.budget_cost, price, self.model)
-            oversight = oversight_of(self.alarms, budget, self.artifacts_uri, is_watched=self.wait_for_completion)
+            run = (self.pipeline or context["ti"].dag_id, context["ti"].run_id)
+            is_watched = self.wait_for_completion
+            oversight = oversight_of(self.alarms, budget, self.artifacts_uri, is_watched=is_watched, run=run)
             if is_true(self.render_template(self._dry_run, context), "dry_run"):
                 self._rehearse(context, price)
             submission = self._submit(context)

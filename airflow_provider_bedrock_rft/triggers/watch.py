@@ -15,6 +15,7 @@ from airflow_provider_bedrock_rft.core.errors import (
 from airflow_provider_bedrock_rft.core.job.ending import Ending, ending_by_error
 from airflow_provider_bedrock_rft.core.job.status import outcome_of
 from airflow_provider_bedrock_rft.core.steps.checkpoint import list_checkpoints
+from airflow_provider_bedrock_rft.core.steps.held_out import HeldOutRewards
 from airflow_provider_bedrock_rft.core.steps.metrics import JobRecord
 from airflow_provider_bedrock_rft.core.steps.oversight import Overseer, Seen
 from airflow_provider_bedrock_rft.core.steps.waiting import Look, look_at_job
@@ -79,7 +80,7 @@ class Watch:
         self._n_failures = 0
         self._n_refusals = 0
         self._n_last_looks = 0
-        self._overseer = Overseer(plan.oversight, self._record_in(objects))
+        self._overseer = Overseer(plan.oversight, self._record_in(objects), self._held_out_in(objects))
 
     def look(self) -> float | Arrival:
         """Look once: seconds to pause before the next look, or what has arrived."""
@@ -154,6 +155,10 @@ class Watch:
         if objects is None or not uri:
             return None
         return lambda: JobRecord(objects(), artifacts_uri=uri, job_id=self._plan.job_id)
+
+    def _held_out_in(self, objects: Callable[[], ObjectStore] | None) -> HeldOutRewards | None:
+        uri = self._plan.oversight.lineage_uri if self._plan.oversight else ""
+        return HeldOutRewards(objects, uri) if objects and uri else None
 
     def _checkpoint(self, training: TrainingService) -> Arrival | None:
         if self._checkpoint_step is None:

@@ -26,11 +26,13 @@ class Oversight:
         alarms: What follows from a finding.
         budget: What the job may use up.
         artifacts_uri: Events and findings are written below it; empty keeps none.
+        lineage_uri: Where the run's manifests are: evaluations of the job's checkpoints are looked for there.
     """
 
     alarms: AlarmPolicy = field(default_factory=AlarmPolicy)
     budget: Budget = field(default_factory=Budget)
     artifacts_uri: str = ""
+    lineage_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.job.ending import Ending
     from airflow_provider_bedrock_rft.core.job.oversight import Oversight, Verdict
     from airflow_provider_bedrock_rft.core.ports import TrainingService
+    from airflow_provider_bedrock_rft.core.steps.held_out import HeldOutRewards
     from airflow_provider_bedrock_rft.core.steps.metrics import JobRecord
+
+TRUTH_EVERY = 5
+"""Looks between two searches for evaluations of checkpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,15 @@ class Overseer:
     Args:
         oversight: What the user asked for; ``None`` reads the events and judges nothing.
         record: Gives the place where events and findings are kept; ``None`` keeps none. Called until it succeeds.
+        held_out: Tells what evaluations of the job's checkpoints have found; asked now and then.
     """
 
-    def __init__(self, oversight: Oversight | None, record: Callable[[], JobRecord] | None = None) -> None:
+    def __init__(
+        self,
+        oversight: Oversight | None,
+        record: Callable[[], JobRecord] | None = None,
+        held_out: HeldOutRewards | None = None,
+    ) -> None:
         self._oversight = oversight
         self._open = record
         self._record: JobRecord | None = None
@@ -54,6 +64,9 @@ class Overseer:
         self._unkept: dict[str, JobEvent] = {}
         self._unkept_findings: dict[Code, JobFinding] = {}
         self._curve = Curve()
+        self._held_out = held_out
+        self._truth: tuple[float, ...] = ()
+        self._n_looks = 0
         self._found: tuple[JobFinding, ...] = ()
 
     def look(self, training: TrainingService, job: Job, *, now: float, patience: int = PATIENCE) -> Seen:
@@ -68,6 +81,9 @@ class Overseer:
         events: list[JobEvent] = []
         if training.capabilities.has_events:
             self._quietly(troubles, lambda: events.extend(self._new_events(training, job, patience, is_last=is_last)))
+        if self._held_out and (is_last or self._n_looks % TRUTH_EVERY == 0):
+            self._quietly(troubles, lambda: self._learn_truth(training, job))
+        self._n_looks += 1
         findings = self._diagnose(now=0.0 if is_last else now)
         self._quietly(troubles, self._keep)
         return Seen(events=tuple(events), findings=tuple(findings), troubles=tuple(troubles))
@@ -97,12 +113,16 @@ class Overseer:
     def _diagnose(self, *, now: float) -> list[JobFinding]:
         if self._oversight is None:
             return []
-        self._found = diagnose(Observation(curve=self._curve, now=now))
+        self._found = diagnose(Observation(curve=self._curve, now=now, held_out=self._truth))
         new = [finding for finding in self._found if finding.code not in self._told]
         self._told.update(finding.code for finding in new)
         if self._open:
             self._unkept_findings.update((finding.code, finding) for finding in new)
         return new
+
+    def _learn_truth(self, training: TrainingService, job: Job) -> None:
+        if self._held_out:
+            self._truth = self._held_out.rewards(training, job)
 
     def _remember(self) -> None:
         """Go on where an earlier process was killed."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_bedrock_rft.core import codec
+from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
 from airflow_provider_bedrock_rft.core.errors import (
     AccessDenied,
     InvalidInput,
@@ -22,6 +23,9 @@ from airflow_provider_bedrock_rft.core.job.ending import EndingKind
 from airflow_provider_bedrock_rft.core.job.job import Job, JobEvent
 from airflow_provider_bedrock_rft.core.job.oversight import Oversight
 from airflow_provider_bedrock_rft.core.job.waiting import WaitPlan
+from airflow_provider_bedrock_rft.core.lineage.manifest import Manifest, Stage
+from airflow_provider_bedrock_rft.core.steps.held_out import HeldOutRewards
+from airflow_provider_bedrock_rft.core.steps.lineage import write_manifest
 from airflow_provider_bedrock_rft.core.steps.metrics import JobRecord
 from airflow_provider_bedrock_rft.core.steps.oversight import Overseer
 
@@ -88,6 +92,41 @@ def test_events_are_kept_as_they_come_each_once(
     assert [new.event_id for new in watching.look(training, JOB, now=START).events] == ["e2"]
     assert ids(record) == ["m1", "e1", "e2"]
     assert not watching.look(training, JOB, now=START).events
+
+
+def test_evaluations_of_checkpoints_tell_reward_hacking(
+    fakes: ModuleType, record: JobRecord, training: Any, world: Any
+) -> None:
+    """The training reward rises, and each checkpoint that another task of the run evaluates is worse."""
+    folder, objects = f"{ROOT}/lineage/tutor/run-1", fakes.FakeObjects(world)
+    world.events["ftjob-1"] = [event(step) for step in range(1, 101)]
+    world.checkpoints["ftjob-1"] = [
+        Checkpoint(checkpoint_id=f"c{step}", job_id="ftjob-1", step=step, model=f"ft-{step}", created_at=START + step)
+        for step in (20, 40, 60)
+    ]
+    watching = Overseer(STOP, lambda: record, HeldOutRewards(lambda: objects, folder))
+    for mean, model in ((0.5, "m"), (0.45, "ft-20"), (0.3, "ft-40"), (0.1, "ft-60")):
+        assert not watching.look(training, JOB, now=START).findings
+        manifest = Manifest(
+            pipeline="tutor",
+            run_id="run-1",
+            stage=Stage.EVALUATION,
+            inputs={"model": f"model:{model}"},
+            results={"mean": mean},
+        )
+        write_manifest(objects, manifest, artifacts_uri=ROOT)
+    found = [finding for _ in range(5) for finding in watching.look(training, JOB, now=START).findings]
+    assert [finding.code for finding in found] == [Code.REWARD_HACKING]
+
+
+def test_a_manifest_that_cannot_be_read_is_trouble_and_no_end(
+    fakes: ModuleType, record: JobRecord, training: Any, world: Any
+) -> None:
+    objects = fakes.FakeObjects(world)
+    objects.put_bytes(f"{ROOT}/lineage/tutor/run-1/evaluation-1.json", b"{")
+    watching = Overseer(STOP, lambda: record, HeldOutRewards(lambda: objects, f"{ROOT}/lineage/tutor/run-1"))
+    seen = watching.look(training, JOB, now=START)
+    assert ["evaluation-1.json is no manifest" in str(error) for error in seen.troubles] == [True]
 
 
 def test_a_hundred_steps_share_an_object(overseer: Callable[..., Overseer], training: Any, world: Any) -> None:

@@ -55,6 +55,7 @@ def airflow_environment(stack: Stack) -> Mapping[str, str]:
         "CORE__LOAD_EXAMPLES": False,
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 4,
+        "CORE__DEFAULT_TASK_RETRY_DELAY": 10,
         "CORE__FERNET_KEY": stack.fernet_key,
         "CORE__EXECUTION_API_SERVER_URL": f"{stack.airflow_url}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
@@ -68,6 +69,7 @@ def airflow_environment(stack: Stack) -> Mapping[str, str]:
         "API_AUTH__JWT_SECRET": stack.secret,
         "LOGGING__WORKER_LOG_SERVER_PORT": stack.ports.worker_logs,
         "LOGGING__TRIGGER_LOG_SERVER_PORT": stack.ports.trigger_logs,
+        "WORKERS__EXECUTION_API_TIMEOUT": 60,  # the 5 s of Airflow are too few for a busy laptop's first task
         # on a laptop, a killed component is noticed within seconds and not minutes
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": 2,
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": 30,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 import uuid
 from typing import Any
 
@@ -45,7 +47,7 @@ class Someone:
         return answer
 
 
-def client(url: str, service: str, key: str, secret: str, token: str | None = None) -> Any:
+def client(url: str, service: Any, key: str, secret: str, token: str | None = None) -> Any:
     return boto3.client(
         service,
         endpoint_url=url,
@@ -228,5 +230,10 @@ def test_a_role_is_assumed_by_whom_it_trusts(someone: Someone) -> None:
     assert refusal(delegated) == "AccessDenied", "the account is trusted, but has not allowed this user"
     someone.may(allow("sts:AssumeRole", resource=delegated))
     assume(delegated)
+    refused_url = someone.aws("sts").generate_presigned_url(
+        "assume_role", Params={"RoleArn": role("by-address", service), "RoleSessionName": "me"}, HttpMethod="GET"
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(refused_url, timeout=60)
     denying = {**allow_assuming(someone.arn), "Effect": "Deny"}
     assert refusal(role("denied", allow_assuming("*"), denying)) == "AccessDenied"

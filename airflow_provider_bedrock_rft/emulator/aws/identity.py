@@ -42,7 +42,8 @@ def refused_role(request: AwsRequest, caller: Caller) -> str | None:
 
     The root of the role's account may wherever the trust policy names that account; at AWS it never may.
     """
-    arn = parse_qs(request.body.decode("utf-8", "replace")).get("RoleArn", [""])[0]
+    fields = parse_qs(request.body.decode("utf-8", "replace")) or parse_qs(request.query)
+    arn = fields.get("RoleArn", [""])[0]
     if arn.count(":") != 5:
         return None  # for others to refuse
     role = policies.find_role(arn)

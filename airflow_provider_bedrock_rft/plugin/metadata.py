@@ -22,10 +22,18 @@ from airflow_provider_bedrock_rft.plugin.facts import Output, Pipeline, Question
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from typing import Any
+    from typing import Any, TypeAlias
+
+    from sqlalchemy.orm import Session
+
+    _Content: TypeAlias = tuple[tuple[Task, ...], frozenset[str]]
 
 OURS = "BedrockRft"
 KEYS = ("return_value", "job_id")
+NOTHING: _Content = ((), frozenset())
+"""Of a DAG without tasks of ours."""
+MAX_KNOWN = 20_000
+"""Versions of DAGs that are remembered."""
 MAX_OUTPUTS = 2_000
 """Outputs read at once; a run of ours has some ten."""
 
@@ -34,41 +42,45 @@ class AirflowMetadata:
     """The facts as they are at the moment of asking."""
 
     def __init__(self) -> None:
-        self._known: dict[object, tuple[tuple[Task, ...], frozenset[str]]] = {}
+        self._known: Mapping[tuple[Any, datetime], _Content] = {}
 
     def pipelines(self) -> tuple[Pipeline, ...]:
         """Every DAG that has a task of ours, by its newest version; a version is read once per process."""
         with create_session() as session:
-            versions = session.execute(
-                select(SerializedDagModel.dag_id, SerializedDagModel.id, SerializedDagModel.last_updated)
-                .where(_mentions_us())
-                .order_by(SerializedDagModel.last_updated)
-            ).all()
-            newest = {dag_id: version for dag_id, version, _ in versions}
-            unread = [version for version in newest.values() if version not in self._known]
-            for start in range(0, len(unread), 50):
-                part = unread[start : start + 50]
-                for found in session.scalars(select(SerializedDagModel).where(SerializedDagModel.id.in_(part))):
-                    self._known[found.id] = tuple(tasks_in(found.data)), params_in(found.data)
-            alive = dict(
-                session.execute(select(DagModel.dag_id, DagModel.is_paused).where(DagModel.is_stale.is_(False)))
-                .tuples()
-                .all()
-            )
+            found = self._contents(session, SerializedDagModel.dag_id.is_not(None))
+            alive = select(DagModel.dag_id, DagModel.is_paused).where(DagModel.is_stale.is_(False))
+            is_paused = dict(session.execute(alive).tuples().all())
         return tuple(
-            Pipeline(
-                dag_id=dag_id,
-                tasks=self._known[version][0],
-                params=self._known[version][1],
-                is_paused=bool(alive[dag_id]),
-            )
-            for dag_id, version in sorted(newest.items())
-            if dag_id in alive and version in self._known and self._known[version][0]
+            Pipeline(dag_id=dag_id, tasks=tasks, params=params, is_paused=bool(is_paused[dag_id]))
+            for dag_id, (tasks, params) in sorted(found.items())
+            if tasks and dag_id in is_paused
         )
 
     def pipeline(self, dag_id: str) -> Pipeline | None:
         """The DAG, unless it has no task of ours."""
-        return next((one for one in self.pipelines() if one.dag_id == dag_id), None)
+        with create_session() as session:
+            tasks, params = self._contents(session, SerializedDagModel.dag_id == dag_id).get(dag_id, NOTHING)
+            alive = select(DagModel.is_paused).where(DagModel.dag_id == dag_id, DagModel.is_stale.is_(False))
+            is_paused = session.scalar(alive)
+        if is_paused is None or not tasks:
+            return None
+        return Pipeline(dag_id=dag_id, tasks=tasks, params=params, is_paused=bool(is_paused))
+
+    def _contents(self, session: Session, which: Any) -> Mapping[str, _Content]:  # noqa: ANN401 - an SQL expression
+        """DAG → the tasks and params of its newest version. One that never ran may be written anew in its place."""
+        table, known = SerializedDagModel, dict(self._known)
+        versions = session.execute(
+            select(table.dag_id, table.id, table.last_updated).where(which).order_by(table.last_updated)
+        )
+        newest = {dag_id: (version, written_at) for dag_id, version, written_at in versions}
+        unread = [version for version in newest.values() if version not in known]
+        for start in range(0, len(unread), 50):
+            part = dict(unread[start : start + 50])
+            known.update(dict.fromkeys(part.items(), NOTHING))
+            for found in session.scalars(select(table).where(table.id.in_(part), _mentions_us())):
+                known[found.id, part[found.id]] = tuple(tasks_in(found.data)), params_in(found.data)
+        self._known = known if len(known) < MAX_KNOWN else {version: known[version] for version in newest.values()}
+        return {dag_id: known[version] for dag_id, version in newest.items()}
 
     def latest_runs(self) -> Mapping[str, Run]:
         """The newest run of every DAG."""

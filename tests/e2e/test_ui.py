@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from airflow_provider_bedrock_rft.cli.laptop import DEFAULT_DATASET, emulator_session
+from airflow_provider_bedrock_rft.core.errors import RequestRejected, ResourceNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 DAG_ID, RUN_ID = "recurring_retraining", "seen"
+FAILED_DAG, FAILED_RUN = "evaluate_model", "failed"
+PICTURES = Path(os.environ.get("RFT_ARTIFACTS", "artifacts"), "ui")
+"""Where every view is kept as it looked, for people to look at."""
+WIDTHS = {"wide": 1440, "narrow": 800}
+"""Below some 770 pixels Airflow's own page no longer fits."""
 ATTACK = "<img src=x onerror=\"document.title='owned'\">"
 RUN_SECONDS = 300
 PATIENCE_MS = 60_000
@@ -45,12 +54,21 @@ def seen(stack: Stack, dates: list[str | None]) -> Stack:
     date = dates.pop() if dates else None
     stack.api.trigger(DAG_ID, conf={"dataset": dataset, "n_epochs": 1}, run_id=RUN_ID, logical_date=date)
     stack.api.unpause(DAG_ID)
-    give_up_at = time.monotonic() + RUN_SECONDS
-    while stack.api.run_state(DAG_ID, RUN_ID) not in {"success", "failed"}:
-        assert time.monotonic() < give_up_at
-        time.sleep(1)
-    assert stack.api.run_state(DAG_ID, RUN_ID) == "success"
+    missing = {"dataset": DEFAULT_DATASET.replace(".jsonl", "_missing.jsonl")}
+    stack.wait_until(FAILED_DAG, lambda: stack.api.has_dag(FAILED_DAG))
+    stack.api.trigger(FAILED_DAG, conf=missing, run_id=FAILED_RUN)
+    stack.api.unpause(FAILED_DAG)
+    assert ended(stack, DAG_ID, RUN_ID) == "success"
+    assert ended(stack, FAILED_DAG, FAILED_RUN) == "failed"
     return stack
+
+
+def ended(stack: Stack, dag_id: str, run_id: str) -> str:
+    give_up_at = time.monotonic() + RUN_SECONDS
+    while (state := stack.api.run_state(dag_id, run_id)) not in {"success", "failed"}:
+        assert time.monotonic() < give_up_at, state
+        time.sleep(1)
+    return state
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +114,41 @@ def is_elsewhere(url: str, stack: Stack) -> bool:
 
 def run_url(view: str = "") -> str:
     return f"/dags/{DAG_ID}/runs/{RUN_ID}/plugin/bedrock-rft-run{view}"
+
+
+def run_tab(view: str) -> str:
+    return f"{run_url()}#{view}"
+
+
+VIEWS = {
+    "overview": ("/plugin/bedrock-rft", ".rft-page table svg"),
+    "pipeline": (f"/dags/{DAG_ID}/plugin/bedrock-rft-pipeline", ".rft-cards svg"),
+    "run": (run_tab("run"), ".rft-sample"),
+    "comparison": (run_tab("comparison"), ".rft-sample"),
+    "lineage": (run_tab("lineage"), ".rft-steps"),
+    "failed": (f"/dags/{FAILED_DAG}/runs/{FAILED_RUN}/plugin/bedrock-rft-run", ".rft-stages"),
+    "empty": ("/dags/readiness_first/plugin/bedrock-rft-pipeline", ".rft-empty"),
+}
+"""View → its address, and what is there once it has been drawn."""
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_fits_in_both_themes_narrow_and_wide(page: Page, view: str) -> None:
+    address, drawn = VIEWS[view]
+    page.goto(address)
+    page.locator(drawn).first.wait_for()
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for width, pixels in WIDTHS.items():
+            page.set_viewport_size({"width": pixels, "height": 1000})
+            page.wait_for_function(
+                "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+            )
+            page.screenshot(path=PICTURES / f"{view}-{theme}-{width}.png")
+            assert (brightness(page, ".rft-page") < 128) is (theme == "dark")
+            spill = page.locator(".rft-page").evaluate("one => one.scrollWidth - one.clientWidth")
+            assert spill <= 1, f"{view} spills {spill} pixels out at {pixels}"
 
 
 def brightness(page: Page, selector: str) -> float:
@@ -170,12 +223,49 @@ def test_a_refusal_is_said_and_the_page_stays_up(page: Page) -> None:
     assert page.locator(".rft-stages li").count() > 5
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_theme_is_airflows(page: Page, theme: Literal["light", "dark"]) -> None:
-    page.emulate_media(color_scheme=theme)
-    page.goto("/plugin/bedrock-rft")
-    page.locator(".rft-page table").wait_for()
-    assert (brightness(page, ".rft-page") < 128) is (theme == "dark")
+def test_a_failed_run_says_where_it_failed(page: Page) -> None:
+    page.goto(VIEWS["failed"][0])
+    page.locator(".rft-stages li").filter(has_text="evaluate").get_by_text("failed", exact=True).wait_for()
+    page.locator(".rft-page").get_by_role("tab", name="Comparison").click()
+    page.get_by_text("This run has compared nothing.").wait_for()
+
+
+def test_a_pipeline_that_never_ran_says_so(page: Page) -> None:
+    page.goto(VIEWS["empty"][0])
+    page.get_by_text("This pipeline has never run.").wait_for()
+
+
+def test_a_checkpoint_is_handed_to_a_dag_that_evaluates_it(page: Page, seen: Stack) -> None:
+    page.goto(run_tab("run"))
+    page.get_by_role("button", name="Evaluate this").first.click()
+    link = page.get_by_role("link", name="being evaluated")
+    link.wait_for()
+    run_id = unquote(str(link.get_attribute("href"))).split("/runs/")[1].split("/")[0]
+    assert seen.api.run_state(FAILED_DAG, run_id) in {"queued", "running", "success"}
+
+
+def test_a_person_answers_on_the_page(page: Page, seen: Stack) -> None:
+    seen.wait_until("asking", lambda: seen.api.has_dag("asking"))
+    seen.api.trigger("asking", conf={}, run_id="asked")
+    seen.api.unpause("asking")
+    page.goto("/dags/asking/runs/asked/plugin/bedrock-rft-run#comparison")
+    page.get_by_role("button", name="Reject: hold it").click()
+    assert page.locator(".rft-question b").count() == 0  # the question is a text, not a page
+    page.get_by_role("button", name="Yes: Reject").click()
+    page.get_by_text("by admin").wait_for()
+    while seen.api.run_state("asking", "asked") == "running":  # Airflow asks again when it was answered very fast
+        with suppress(RequestRejected, ResourceNotFound):
+            seen.api.answer("asking", "asked", "approve", "Reject")
+        time.sleep(1)
+    assert seen.api.run_state("asking", "asked") == "success"
+    assert {task.task_id: task.state for task in seen.api.task_states("asking", "asked")}["rollback"] == "skipped"
+
+
+def test_the_button_of_a_task_leads_to_its_view(page: Page) -> None:
+    page.goto(f"/dags/{DAG_ID}/runs/{RUN_ID}/tasks/promotion_gate/details")
+    button = page.get_by_role("link", name="RFT page")
+    button.wait_for()
+    assert urlsplit(str(button.get_attribute("href"))).path.endswith("/tasks/promotion_gate/plugin/bedrock-rft-task")
 
 
 def test_a_visitor_sees_nothing(browser: Browser, seen: Stack) -> None:

@@ -47,3 +47,21 @@ def test_a_page_of_the_overview_asks_as_much_of_many_pipelines_as_of_few(
         for run in range(3):
             rows.run(f"pipeline_{number}", f"run_{run}")
     assert n_asked() == few
+
+
+def test_a_version_that_was_written_anew_is_read_anew(client: Callable[..., TestClient], rows: Any) -> None:
+    from datetime import timedelta
+
+    from airflow.models.serialized_dag import SerializedDagModel
+    from sqlalchemy import update
+
+    rows.dag("tutor", {"gate": "BedrockRftPromotionGateOperator"})
+    viewer = client("viewer")
+    assert viewer.get("/api/pipelines").json()["total"] == 1
+    written = rows.session.query(SerializedDagModel).one()
+    later = {"data": {"__version": 3, "dag": {"dag_id": "tutor", "tasks": []}}}
+    moment = written.last_updated + timedelta(seconds=1)
+    rows.session.execute(update(SerializedDagModel).values(_data=later["data"], last_updated=moment))
+    rows.session.commit()
+    assert viewer.get("/api/pipelines").json()["total"] == 0
+    assert viewer.get("/api/dags/tutor/runs").status_code == 404

@@ -183,7 +183,7 @@ export function Sparkline({ points, label, width = 132, height = 30 }) {
   const [lastAt, lastValue] = known[known.length - 1];
   const line = h(
     "svg",
-    { width, height, role: "img", className: "rft-spark", "aria-label": `${label}: ${values.map((value) => number(value)).join(", ")}` },
+    { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", className: "rft-spark", "aria-label": `${label}: ${values.map((value) => number(value)).join(", ")}` },
     h("polyline", { className: "rft-line rft-line-0", points: known.map(([at, value]) => `${x(at)},${y(value)}`).join(" ") }),
     h("circle", { className: "rft-dot", cx: x(lastAt), cy: y(lastValue), r: 3 }),
     h("title", null, `${label}: ${values.map((value) => number(value)).join(", ")}`),

@@ -17,7 +17,7 @@ export function ComparisonPage({ dagId, runId, isLive }) {
   const details = useView(hasPair ? `${dagPath(dagId)}/details?${fields}` : "", again);
   if (!view) return error ? h(Notes, { error }) : h(Waiting, { what: "the comparison" });
   if (!view.gate && !hasPair)
-    return h("div", null, h(Notes, { notes: view.notes, error }), h(Empty, null, isLive ? "Nothing has been compared yet. The comparison appears here after the second evaluation." : "This run has compared nothing."));
+    return h("div", null, h(Notes, { notes: view.notes, error }), h(Questions, { dagId, runId, isLive }), h(Empty, null, isLive ? "Nothing has been compared yet. The comparison appears here after the second evaluation." : "This run has compared nothing."));
   const found = details.view?.slices ? details.view : null;
   return h(
     "div",
@@ -44,7 +44,7 @@ const Verdict = ({ gate }) =>
     gate.needs_approval ? h("p", null, "The policy asks for a person's approval of a promotion.") : null,
     h(Facts, {
       rows: [
-        ["p", gate.p_value === null ? null : number(gate.p_value)],
+        ["p", gate.p_value === null ? null : gate.p_value < 0.0001 ? "below 0.0001" : number(gate.p_value)],
         ["Asked for", `p ≤ ${number(gate.alpha)}`],
         ["Test", gate.test],
         ["Champion then", gate.champion_model ? h("code", null, gate.champion_model) : "nobody yet"],

@@ -164,6 +164,9 @@ export const when = (seconds) =>
 
 export const Time = ({ at }) => (at ? h("time", { dateTime: new Date(at * 1000).toISOString() }, when(at)) : "–");
 
+/** A field's name for people: counts lose their n_. */
+export const wording = (name) => name.replace(/(^| )n_/, "$1").replaceAll("_", " ");
+
 export const Facts = ({ rows }) =>
   h(
     "dl",

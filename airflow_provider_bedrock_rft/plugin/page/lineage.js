@@ -1,5 +1,5 @@
 // From dataset and grader to the model in service, what changed since the run before, and who was champion when.
-import { Badge, Empty, HostLink, Notes, Time, Waiting, dagPath, h, query, toRun, toTask, useView } from "./core.js";
+import { Badge, Empty, HostLink, Notes, Time, Waiting, dagPath, h, query, toRun, toTask, useView, wording } from "./core.js";
 
 export function LineagePage({ dagId, runId, isLive }) {
   const { view, error } = useView(`${dagPath(dagId)}/lineage?${query({ run_id: runId })}`, () => (isLive ? 8 : 0));
@@ -19,7 +19,7 @@ export function LineagePage({ dagId, runId, isLive }) {
   );
 }
 
-const words = (name) => name.replace("hyperparameters.", "").replaceAll("_", " ").replaceAll(".", " ");
+const words = (name) => wording(name.replace("hyperparameters.", "").replace(/\.value$/, "").replaceAll(".", " "));
 
 /** Fingerprints are shown by their beginning; the whole stands in the title. */
 const Value = ({ value }) =>
@@ -66,7 +66,10 @@ const History = ({ dagId, history }) =>
     ),
   );
 
+/** Who did it, as the promotion wrote it down: a run of ours, perhaps with who approved it, or somebody else. */
 function Actor({ dagId, actor }) {
-  const runId = actor.startsWith(`airflow: ${dagId} `) ? actor.slice(`airflow: ${dagId} `.length) : "";
-  return runId ? h(HostLink, { to: toRun(dagId, runId) }, `run ${runId}`) : actor;
+  const ours = `airflow: ${dagId} `;
+  if (!actor.startsWith(ours)) return actor;
+  const [runId, ...approver] = actor.slice(ours.length).split(", ");
+  return h("span", null, h(HostLink, { to: toRun(dagId, runId) }, `run ${runId}`), approver.length ? `, ${approver.join(", ")}` : "");
 }

@@ -80,10 +80,10 @@ function Pipelines({ view, isFiltered }) {
   );
 }
 
-const usePulse = (dagId) => useView(`${dagPath(dagId)}/pulse`, (found) => (found.is_running ? 5 : 60));
+const usePulse = (dagId, hasRun) => useView(hasRun ? `${dagPath(dagId)}/pulse` : "", (found) => (found.is_running ? 5 : 60));
 
 function PipelineRow({ one }) {
-  const { view: pulse, error } = usePulse(one.dag_id);
+  const { view: pulse, error } = usePulse(one.dag_id, one.n_runs > 0);
   const last = one.runs[0];
   const judged = one.runs.find(({ verdict }) => verdict);
   return h(
@@ -92,7 +92,7 @@ function PipelineRow({ one }) {
     h("th", { scope: "row" }, h(HostLink, { to: toPipeline(one.dag_id) }, one.dag_id), one.is_paused ? h("span", { className: "rft-muted" }, " (paused)") : null),
     h("td", null, last ? [h(HostLink, { key: "run", to: toRun(one.dag_id, last.run_id) }, h(Time, { at: last.run_after })), " ", h(Badge, { key: "state", word: last.state }), h("div", { key: "dots" }, h(RunDots, { dagId: one.dag_id, runs: one.runs.slice(0, 12) }))] : "never ran"),
     h("td", null, judged ? h(Decision, { dagId: one.dag_id, run: judged }) : "–"),
-    h("td", null, h(Training, { dagId: one.dag_id, pulse, error })),
+    h("td", null, one.n_runs ? h(Training, { dagId: one.dag_id, pulse, error }) : "–"),
     h("td", null, h(Sparkline, { points: [...one.runs].reverse().map(({ score }) => score), label: "Candidates' mean scores" })),
     h("td", { className: "rft-model" }, one.champion ? h(ChampionName, { champion: one.champion }) : "nobody yet"),
     h("td", null, pulse ? h(Cost, { cost: pulse.cost }) : "–"),
@@ -165,7 +165,7 @@ export function Pipeline({ dagId }) {
       "div",
       { className: "rft-cards" },
       h("section", { className: "rft-card" }, h("h2", null, "Champion"), view.champion ? h(ChampionName, { champion: view.champion }) : h("p", null, "No model has been promoted yet."), view.champion?.reason ? h("p", { className: "rft-muted" }, view.champion.reason) : null),
-      h(PulseCards, { dagId }),
+      h(PulseCards, { dagId, hasRun: view.n_runs > 0 }),
       h("section", { className: "rft-card" }, h("h2", null, "Candidates' scores"), h(Sparkline, { points: [...view.runs].reverse().map(({ score }) => score), label: "Candidates' mean scores, run by run", width: 190, height: 60 })),
     ),
     h("h2", null, "Runs"),
@@ -174,10 +174,10 @@ export function Pipeline({ dagId }) {
   );
 }
 
-function PulseCards({ dagId }) {
-  const { view: pulse, error } = usePulse(dagId);
+function PulseCards({ dagId, hasRun }) {
+  const { view: pulse, error } = usePulse(dagId, hasRun);
   return [
-    h("section", { key: "training", className: "rft-card" }, h("h2", null, "Newest job"), h(Training, { dagId, pulse, error }), pulse?.run_id ? h("p", { className: "rft-muted" }, "in run ", h(HostLink, { to: toRun(dagId, pulse.run_id) }, pulse.run_id)) : null),
+    h("section", { key: "training", className: "rft-card" }, h("h2", null, "Newest job"), hasRun ? h(Training, { dagId, pulse, error }) : "–", pulse?.run_id ? h("p", { className: "rft-muted" }, "in run ", h(HostLink, { to: toRun(dagId, pulse.run_id) }, pulse.run_id)) : null),
     h("section", { key: "cost", className: "rft-card" }, h("h2", null, "Training cost so far"), pulse ? h(Cost, { cost: pulse.cost }) : "–"),
   ];
 }

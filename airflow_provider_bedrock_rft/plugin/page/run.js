@@ -2,7 +2,7 @@
 import { LineChart } from "./chart.js";
 import {
   Badge, again, Empty, Facts, HostLink, Notes, Time, Waiting, dagPath, duration, h, query, toTask, useEffect, useMemo, useState,
-  useView,
+  useView, wording,
 } from "./core.js";
 import { Checkpoints } from "./checkpoints.js";
 import { Readiness } from "./readiness.js";
@@ -98,7 +98,7 @@ const Progress = ({ view }) =>
         ["Took", view.ended_at ? duration(view.ended_at - view.started_at) : null],
         ["Base model", h("code", null, view.model)],
         ["Result", view.tuned_model ? h("code", null, view.tuned_model) : null],
-        ...Object.entries(view.hyperparameters).map(([name, value]) => [name.replaceAll("_", " "), value]),
+        ...Object.entries(view.hyperparameters).map(([name, value]) => [wording(name), value]),
       ],
     }),
     view.is_running && view.total_steps ? h("progress", { max: view.total_steps, value: view.last_step, "aria-label": "Training progress" }) : null,

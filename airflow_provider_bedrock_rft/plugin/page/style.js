@@ -9,7 +9,7 @@ const CSS = `
   --rft-good-fg: var(--chakra-colors-green-fg, #166534); --rft-bad-fg: var(--chakra-colors-red-fg, #991b1b);
   --rft-wait-fg: var(--chakra-colors-orange-fg, #9a3412); --rft-live-fg: var(--chakra-colors-blue-fg, #1d4ed8);
   color: var(--rft-fg); background: var(--rft-bg); padding: 16px 20px 40px; font-size: 14px; line-height: 1.5;
-  height: 100%; overflow: auto; box-sizing: border-box;
+  height: 100%; overflow: auto; box-sizing: border-box; container-type: inline-size;
 }
 .rft-page h1 { font-size: 20px; font-weight: 600; margin: 0 0 10px; overflow-wrap: anywhere; }
 .rft-page h2 { font-size: 16px; font-weight: 600; margin: 22px 0 8px; overflow-wrap: anywhere; }
@@ -22,6 +22,7 @@ const CSS = `
 .rft-page button, .rft-page input, .rft-page select {
   font: inherit; color: inherit; background: var(--rft-bg); border: 1px solid var(--rft-border); border-radius: 6px; padding: 4px 10px;
 }
+.rft-page select { max-width: 100%; }
 .rft-page button { cursor: pointer; }
 .rft-page button:hover:not(:disabled) { background: var(--rft-raised); }
 .rft-page button:disabled { opacity: .45; cursor: default; }
@@ -35,7 +36,7 @@ const CSS = `
 .rft-muted { color: var(--rft-muted); }
 .rft-number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .rft-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.rft-empty { color: var(--rft-muted); border: 1px dashed var(--rft-border); border-radius: 8px; padding: 22px; text-align: center; }
+.rft-empty { margin: 14px 0; color: var(--rft-muted); border: 1px dashed var(--rft-border); border-radius: 8px; padding: 22px; text-align: center; }
 .rft-scroll { overflow-x: auto; }
 .rft-head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 10px; }
 .rft-filters { display: flex; flex-wrap: wrap; gap: 8px; margin-bottom: 12px; }
@@ -58,12 +59,13 @@ const CSS = `
 .rft-page button.rft-primary:hover:not(:disabled) { background: var(--rft-accent); filter: brightness(1.1); }
 .rft-facts { display: flex; flex-wrap: wrap; gap: 8px 28px; margin: 6px 0 10px; }
 .rft-facts dt { color: var(--rft-muted); font-size: 12px; } .rft-facts dd { margin: 0; }
-.rft-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
+.rft-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 14px; }
 .rft-card { border: 1px solid var(--rft-border); border-radius: 8px; padding: 12px 16px; min-width: 0; }
 .rft-card h2 { margin-top: 0; font-size: 14px; color: var(--rft-muted); }
 .rft-page td > code { display: inline-block; min-width: 160px; }
-.rft-model { max-width: 300px; overflow-wrap: anywhere; }
-.rft-sparkline { display: inline-flex; align-items: center; gap: 8px; }
+.rft-page time { white-space: nowrap; }
+.rft-model { min-width: 190px; max-width: 300px; overflow-wrap: anywhere; }
+.rft-sparkline { display: inline-flex; align-items: center; gap: 8px; max-width: 100%; } .rft-spark { flex: 0 1 auto; min-width: 0; }
 .rft-dots { display: inline-flex; gap: 3px; padding-top: 2px; }
 .rft-run { display: block; width: 9px; height: 18px; border-radius: 3px; background: var(--rft-border); }
 .rft-state-success { background: var(--rft-good); } .rft-state-failed, .rft-state-upstream_failed { background: var(--rft-bad); }
@@ -129,7 +131,7 @@ polyline.rft-line-1 { stroke: var(--rft-wait); stroke-width: 2.4; } polyline.rft
 .rft-bin { fill: var(--rft-accent); opacity: .75; } .rft-page .rft-histogram svg { width: 100%; max-width: 420px; height: auto; cursor: default; }
 .rft-answer { display: flex; flex-wrap: wrap; gap: 0 14px; margin: 0 0 8px; font-variant-numeric: tabular-nums; }
 .rft-drag { fill: var(--rft-accent); opacity: .15; }
-@media (max-width: 720px) {
+@container (max-width: 720px) {
   .rft-stages li { grid-template-columns: 1fr auto auto; } .rft-track, .rft-gist { grid-column: 1 / -1; }
 }
 `;

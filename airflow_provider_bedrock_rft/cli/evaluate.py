@@ -1,4 +1,4 @@
-"""``bedrock-rft evaluate``: a model's scores on a dataset, by the deployed grader."""
+"""``bedrock-rft evaluate``: a model's scores on a dataset, by the deployed grader or by one run here."""
 
 from __future__ import annotations
 
@@ -32,25 +32,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate a model; what was answered before is not asked again."""
+    from airflow_provider_bedrock_rft.cli.evaluate_grader import grader_of
     from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
     from airflow_provider_bedrock_rft.core.steps.batching import BatchAccess
     from airflow_provider_bedrock_rft.core.steps.evaluation import evaluate_model
 
     session, settings = session_of(args), settings_of(args)
     settings = replace(settings, batch_role_arn=args.batch_role, batch_from=args.batch_from)
-    found = evaluate_model(
-        session.runtime,
-        session.functions,
-        session.objects,
-        model=args.model,
-        grader_arn=args.grader,
-        records=records_of(args.dataset, args.limit),
-        artifacts_uri=args.artifacts,
-        clock=SystemClock(),
-        settings=settings,
-        on_progress=show_progress,
-        batch=BatchAccess(service=session.batch) if args.batch_role else None,
-    )
+    with grader_of(session, args.grader) as (functions, arn):
+        found = evaluate_model(
+            session.runtime,
+            functions,
+            session.objects,
+            model=args.model,
+            grader_arn=arn,
+            records=records_of(args.dataset, args.limit),
+            artifacts_uri=args.artifacts,
+            clock=SystemClock(),
+            settings=settings,
+            on_progress=show_progress,
+            batch=BatchAccess(service=session.batch) if args.batch_role else None,
+        )
     if args.out:
         _write(args.out, session.objects.get(found.uri))
     sys.stdout.write(_as_json(found) if args.format == "json" else _as_text(found))
@@ -63,7 +65,12 @@ def add_subject(parser: argparse.ArgumentParser, *, completions: int) -> None:
 
     parser.add_argument("model", help="model or checkpoint id")
     parser.add_argument("--dataset", type=Path, required=True, help="records as JSON lines")
-    parser.add_argument("--grader", required=True, metavar="ARN", help="of the deployed grader, with a version")
+    parser.add_argument(
+        "--grader",
+        required=True,
+        metavar="ARN|FILE.py[:NAME]",
+        help="the deployed grader's ARN with a version, or a grader's source to be run here",
+    )
     parser.add_argument("--artifacts", required=True, metavar="S3-URI", help="where results are kept as they come")
     parser.add_argument("--limit", type=int, default=0, help="records evaluated (default all)")
     parser.add_argument(

@@ -25,24 +25,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Assess readiness; the exit status says whether to go on."""
     from airflow_provider_bedrock_rft.cli.evaluate import records_of, session_of, settings_of, show_progress
+    from airflow_provider_bedrock_rft.cli.evaluate_grader import grader_of
     from airflow_provider_bedrock_rft.clients.system_clock import SystemClock
     from airflow_provider_bedrock_rft.core.codec import canonical_json, dump
     from airflow_provider_bedrock_rft.core.evaluation.readiness import ReadinessVerdict
     from airflow_provider_bedrock_rft.core.steps.readiness import assess_readiness
 
     session = session_of(args)
-    found = assess_readiness(
-        session.runtime,
-        session.functions,
-        session.objects,
-        model=args.model,
-        grader_arn=args.grader,
-        records=records_of(args.dataset, args.limit),
-        artifacts_uri=args.artifacts,
-        clock=SystemClock(),
-        settings=settings_of(args),
-        on_progress=show_progress,
-    )
+    with grader_of(session, args.grader) as (functions, arn):
+        found = assess_readiness(
+            session.runtime,
+            functions,
+            session.objects,
+            model=args.model,
+            grader_arn=arn,
+            records=records_of(args.dataset, args.limit),
+            artifacts_uri=args.artifacts,
+            clock=SystemClock(),
+            settings=settings_of(args),
+            on_progress=show_progress,
+        )
     text = canonical_json(dump(found)).decode() + "\n" if args.format == "json" else _as_text(found)
     sys.stdout.write(text)
     return 0 if found.verdict is ReadinessVerdict.GO else EXIT_STATUS_OTHERWISE

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.dataset.record import Record
     from airflow_provider_bedrock_rft.core.evaluation.scores import SampleScores
-    from airflow_provider_bedrock_rft.core.ports import FunctionService, ModelRuntime, ObjectStore
+    from airflow_provider_bedrock_rft.core.ports import ModelRuntime, ObjectStore
     from airflow_provider_bedrock_rft.core.steps.batching import BatchAccess
+    from airflow_provider_bedrock_rft.core.steps.grading import GraderFunctions
 
 _CANARY = 4
 """Samples answered and graded before the rest, so that a broken grader is found before the bill."""
@@ -41,7 +42,7 @@ TRUTH = "correct"
 
 def evaluate_model(  # noqa: PLR0913 - the ports it needs and what it works on
     runtime: ModelRuntime,
-    functions: FunctionService,
+    functions: GraderFunctions,
     objects: ObjectStore,
     *,
     model: str,

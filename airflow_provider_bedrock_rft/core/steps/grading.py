@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_bedrock_rft.core.errors import GraderFailure
 from airflow_provider_bedrock_rft.core.evaluation.answer import Answer, Grade, entry_fingerprint
@@ -22,10 +22,18 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.dataset.record import Record
     from airflow_provider_bedrock_rft.core.evaluation.settings import EvaluationSettings
-    from airflow_provider_bedrock_rft.core.ports import FunctionService, ObjectStore
+    from airflow_provider_bedrock_rft.core.ports import Invocation, ObjectStore
 
 _MAX_EVENT_BYTES = 5_000_000
 """Below Lambda's 6 MB, with room for the reply's metrics."""
+
+
+class GraderFunctions(Protocol):
+    """As much of a :class:`~airflow_provider_bedrock_rft.core.ports.FunctionService` as grading needs."""
+
+    def invoke(self, arn: str, payload: bytes) -> Invocation:
+        """Call the grader and wait for its reply."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +46,7 @@ class GradeBook:
 
     def __init__(
         self,
-        functions: FunctionService,
+        functions: GraderFunctions,
         objects: ObjectStore,
         *,
         grader_arn: str,

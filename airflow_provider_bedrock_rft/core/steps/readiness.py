@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_bedrock_rft.core.clock import Clock
     from airflow_provider_bedrock_rft.core.dataset.record import Record
-    from airflow_provider_bedrock_rft.core.ports import FunctionService, ModelRuntime, ObjectStore
+    from airflow_provider_bedrock_rft.core.ports import ModelRuntime, ObjectStore
+    from airflow_provider_bedrock_rft.core.steps.grading import GraderFunctions
 
 DEFAULT_COMPLETIONS = 6
 
 
 def assess_readiness(  # noqa: PLR0913 - the ports it needs and what it works on
     runtime: ModelRuntime,
-    functions: FunctionService,
+    functions: GraderFunctions,
     objects: ObjectStore,
     *,
     model: str,

@@ -35,6 +35,43 @@ def test_an_evaluation_feeds_a_comparison(
     assert {one["slice"] for one in found["slices"]} == {"kind=even", "kind=odd"}
 
 
+LOCAL = """
+def grade(sample):
+    return 1.0 if str(sample.reference) in sample.completion else 0.0
+"""
+
+
+def test_a_graders_source_scores_as_its_lambda_does(
+    place: Place, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "local.py"
+    source.write_text(LOCAL)
+    subject = ["evaluate", place.model, "--dataset", str(dataset), "--format", "json"]
+    options = place.options("local")
+    lines = []
+    for grader in (place.grader, f"{source}:grade"):
+        out = tmp_path / "scored.jsonl"
+        options[1] = grader
+        assert main([*subject, *options, "--out", str(out)]) == 0
+        found = json.loads(capsys.readouterr().out)
+        lines.append([(one["sample_id"], one["score"]) for one in map(json.loads, out.read_text().splitlines())])
+    assert lines[0] == lines[1]
+    assert found["n_requests"] == 0, "completions are asked for once, whoever grades them"
+    assert found["grader_arn"].startswith("arn:aws:lambda:us-west-2:000000000000:function:local-")
+
+
+def test_a_graders_source_that_cannot_run_or_is_absent_is_named(
+    place: Place, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "broken.py"
+    source.write_text("raise RuntimeError('on purpose')\n\n\ndef grade(sample):\n    return 1.0\n")
+    for grader, sentence in ((str(source), "on purpose"), (str(tmp_path / "absent.py"), "absent.py")):
+        options = place.options("local-broken")
+        options[1] = grader
+        assert main(["evaluate", place.model, "--dataset", str(dataset), *options]) == 1
+        assert sentence in capsys.readouterr().err
+
+
 def test_readiness_is_told_before_paying(place: Place, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["readiness", place.model, "--dataset", str(dataset), *place.options("ready"), "--completions", "4"]
     status = main([*command, "--format", "json"])

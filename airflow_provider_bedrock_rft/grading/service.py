@@ -21,6 +21,7 @@ from airflow_provider_bedrock_rft.core.grader.trial.cases import RIGHT, sample_o
 from airflow_provider_bedrock_rft.core.grader.trial.report import TrialReport, to_text
 from airflow_provider_bedrock_rft.core.ports import FunctionService, ObjectStore, RoleService
 from airflow_provider_bedrock_rft.core.steps.grader import DeployedGrader, GraderSettings, deploy_grader
+from airflow_provider_bedrock_rft.core.steps.grader_code import check_code
 from airflow_provider_bedrock_rft.core.steps.grader_trial import InvokedGrader, calibrate_deployed
 from airflow_provider_bedrock_rft.core.steps.grader_versions import check_deployed
 from airflow_provider_bedrock_rft.grading.bedrock_judge import judge_policy
@@ -126,7 +127,9 @@ def put_into_service(order: Order, place: Place) -> InService:
         GraderFailure: The deployed version fails, or does not score as the local run did.
         ServiceError: A request was refused for good.
     """
+    order.settings.check()
     code = _code_of(order)
+    check_code(code, packages_uri=order.settings.packages_uri)
     judges = bool(order.judge_models) or (isinstance(code, GraderPackage) and code.asks_a_model)
     if judges:
         _require_labels(code, order)

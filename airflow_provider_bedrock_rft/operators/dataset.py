@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,9 +24,10 @@ from airflow_provider_bedrock_rft.operators.dataset_reading import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow.sdk import Context
+    from pydantic import JsonValue
 
     from airflow_provider_bedrock_rft.core.dataset.check import CheckOptions, DatasetReport
     from airflow_provider_bedrock_rft.core.dataset.source import Source
@@ -218,16 +220,11 @@ class BedrockRftUploadDatasetOperator(CheckingOperator):
         manifest, path = prepared.manifest, Path(prepared.path)
         self.log.info("Uploading %s records, %s bytes.", manifest.n_records, f"{manifest.size_bytes:,}")
         progress = TransferLog(manifest.size_bytes, lambda line: self.log.info("%s", line))
-        known: dict[str, Any] = {
-            "fingerprint": manifest.fingerprint,
-            "n_records": manifest.n_records,
-            "on_progress": progress,
-        }
-        if training.capabilities.stores_files:
-            uploaded = upload_dataset(training, path, **known)
-        else:
+        send: Callable[..., UploadedDataset] = partial(upload_dataset, training)
+        if not training.capabilities.stores_files:
             prefix = f"{text_of(self.artifacts_uri, 'artifacts_uri', {}).rstrip('/')}/datasets"
-            uploaded = upload_dataset_to_s3(self.hook.objects, path, prefix=prefix, **known)
+            send = partial(upload_dataset_to_s3, self.hook.objects, prefix=prefix)
+        uploaded = send(path, fingerprint=manifest.fingerprint, n_records=manifest.n_records, on_progress=progress)
         how = "was stored already" if uploaded.reused else "is uploaded"
         self.log.info("The dataset %s as %s (%s).", how, uploaded.file_id, uploaded.name)
         trained_by = job_trained_on(training, uploaded.file_id) if uploaded.reused else ""
@@ -249,7 +246,7 @@ class BedrockRftUploadDatasetOperator(CheckingOperator):
         )
 
 
-def _event_of(uploaded: UploadedDataset) -> dict[str, Any]:
+def _event_of(uploaded: UploadedDataset) -> Mapping[str, JsonValue]:
     """What the asset event of an upload tells."""
     return {
         "file_id": uploaded.file_id,
@@ -258,6 +255,6 @@ def _event_of(uploaded: UploadedDataset) -> dict[str, Any]:
         "size_bytes": uploaded.size_bytes,
         "reused": uploaded.reused,
         "trained_by": uploaded.trained_by,
-        "findings": dict(uploaded.manifest.findings) if uploaded.manifest else {},
+        "findings": {**uploaded.manifest.findings} if uploaded.manifest else {},
         "manifest_uri": uploaded.manifest_uri,
     }

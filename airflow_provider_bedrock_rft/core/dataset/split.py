@@ -11,7 +11,7 @@ from airflow_provider_bedrock_rft.core.dataset.near import NearIndex
 from airflow_provider_bedrock_rft.core.dataset.record import Record
 from airflow_provider_bedrock_rft.core.errors import InvalidInput
 
-DEFAULT_FRACTIONS: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+DEFAULT_FRACTIONS: dict[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

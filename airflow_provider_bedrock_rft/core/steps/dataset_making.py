@@ -101,7 +101,7 @@ class SplitPlan:
     """
 
     seed: int = 0
-    fractions: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_FRACTIONS))
+    fractions: Mapping[str, float] = field(default_factory=DEFAULT_FRACTIONS.copy)
     group_by: str | None = None
     stratify_by: str | None = None
     mean_rewards: Mapping[str, float] = field(default_factory=dict)

@@ -30,6 +30,8 @@ ARTIFACTS = f"s3://{BUCKET}/{DAG_ID}"
 BASE = "openai.gpt-oss-20b"
 REGISTRY = Registry(pipeline=DAG_ID)
 RUN_SECONDS = 400
+NOISE = 0.01
+"""Of the learning rate: some answers change, and no more than chance gets better."""
 WAITING = {"awaiting_input", "deferred"}
 """States of a task that asks a person: of Airflow 3.3, and before."""
 
@@ -77,7 +79,8 @@ class Runs:
 
     def finish(self, dag_id: str, run_id: str) -> dict[str, str]:
         ends = {"success", "failed"}
-        states = self.wait(dag_id, run_id, lambda _: self.stack.api.run_state(dag_id, run_id) in ends)
+        self.wait(dag_id, run_id, lambda _: self.stack.api.run_state(dag_id, run_id) in ends)
+        states = self.states(dag_id, run_id)  # those of the last look may be older than the run's end
         assert self.stack.api.run_state(dag_id, run_id) == "success", states
         return states
 
@@ -127,7 +130,7 @@ def test_an_approved_model_serves_and_everything_is_written_down(runs: Runs, app
     assert runs.output("first", "assess_readiness")["verdict"] == "go"
 
 
-def test_a_planted_model_is_shown_to_nobody_and_a_rollback_restores_the_champion(runs: Runs, approved: str) -> None:
+def test_a_planted_model_is_shown_to_nobody(runs: Runs, approved: str) -> None:
     runs.start(DAG_ID, "planted", learning_rate_multiplier=1e-9)
     states = runs.finish(DAG_ID, "planted")
     assert (states["approve"], states["promote"], states["publish_report"]) == ("skipped", "skipped", "success")
@@ -140,6 +143,9 @@ def test_a_planted_model_is_shown_to_nobody_and_a_rollback_restores_the_champion
     report = json.loads(emulator_session(runs.stack).objects.get(runs.output("planted", "publish_report")["json_uri"]))
     assert report["decision"] == gate["verdict"]
 
+
+def test_noise_is_held_and_a_rollback_restores_the_champion(runs: Runs, approved: str) -> None:
+    """The base model serves by mistake, and a candidate that hardly learnt anything is no better than that."""
     promote(
         emulator_session(runs.stack).parameters,
         registry=REGISTRY,
@@ -150,6 +156,14 @@ def test_a_planted_model_is_shown_to_nobody_and_a_rollback_restores_the_champion
         clock=SystemClock(),
     )
     assert runs.champion() == BASE
+    runs.start(DAG_ID, "noise", learning_rate_multiplier=NOISE)
+    states = runs.finish(DAG_ID, "noise")
+    assert (states["approve"], states["promote"], states["publish_report"]) == ("skipped", "skipped", "success")
+    gate = runs.output("noise", "promotion_gate")
+    assert (gate["verdict"], gate["baseline_model"]) == ("hold", BASE), gate
+    assert gate["n_wins"] > 0, gate
+    assert runs.champion() == BASE
+
     runs.start(ROLLBACK, "regret", reason="It was a mistake.")
     runs.finish(ROLLBACK, "regret")
     assert runs.champion() == approved

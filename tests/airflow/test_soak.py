@@ -102,11 +102,11 @@ def insist(action: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def world(emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(emulator: str, aws_conn_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     extra = {"region_name": "us-west-2", "endpoint_url": emulator, "config_kwargs": {"read_timeout": READ_TIMEOUT}}
     connection = {"conn_type": "aws", "login": "AKIALOCALEMULATOR001", "password": "local-emulator-secret"}
     monkeypatch.setenv("AIRFLOW_CONN_SOAK", json.dumps(connection | {"extra": extra}))
-    hook = BedrockRftHook("soak")
+    hook = BedrockRftHook(aws_conn_id)  # which is patient
     s3 = hook.session.client("s3")
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
     data = tmp_path / "soak.jsonl"
@@ -131,7 +131,7 @@ def world(emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wor
             **common,
         ),
     }
-    made = World(emulator, hook, specs)
+    made = World(emulator, BedrockRftHook("soak"), specs)
     made.control("PATCH", "settings", group_size=2)
     return made
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_bedrock_rft.operators.grader import BedrockRftDeployGraderOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow.sdk import XComArg
 
@@ -30,7 +30,7 @@ class GraderTask:
 
     def __call__(self) -> XComArg:
         """Make the task; its output is the payload ``rft.grader``."""
-        options: dict[str, Any] = {
+        options: Mapping[str, Any] = {
             "task_id": self.__name__,
             "function_name": f"bedrock-rft-{self.__name__}".replace("_", "-"),
             **self.options,

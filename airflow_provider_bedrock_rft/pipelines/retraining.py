@@ -106,7 +106,7 @@ class RetrainingParts:
 
     def deploy_grader(self, parts: Mapping[str, XComArg]) -> Given:
         """The grader in service (payload ``rft.grader``)."""
-        options: dict[str, Any] = {
+        options: Mapping[str, Any] = {
             "function_name": self.plan.function_name or f"bedrock-rft-{self.plan.pipeline}".replace("_", "-"),
             "preflight": parts["test"],
             "artifacts_uri": self.plan.artifacts_uri,

@@ -232,3 +232,36 @@ class TestEvaluators:
         assert found["dag_id"] == "judge"
         assert found["conf"] == {"grader": "arn:g:7", "dataset": "s3://bucket/test.jsonl"}
         assert client("only_tutor").get("/api/dags/tutor/evaluators?run_id=first").json() == []
+
+
+def test_a_half_written_curve_is_shown_as_far_as_it_goes(client: Browser, pipeline: Any, services: Any) -> None:
+    whole = services.events["j"]
+    torn = replace(whole[-1], event_id="torn", step=41, metrics={"actor_entropy": float("nan")})
+    bare = replace(whole[-1], event_id="bare", step=None, metrics={})
+    services.events["j"] = [*whole[:20], *whole[10:], torn, bare]
+    assert pipeline
+    curve = client("viewer").get("/api/dags/tutor/curve?run_id=first&task_id=train").json()
+    points = {one["name"]: one["points"] for one in curve["series"]}
+    assert [step for step, _ in points["reward"]] == list(range(1, 41))
+    assert points["entropy"][-1][0] == 40
+    assert curve["last_step"] == 41
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b'{"sample_id": "new", "index": 0, "score": 0.5, "unheard_of": {"a": 1}}', "items"),
+        (b'{"sample_id": "new", "index": 0, "score": {"value": 0.5}}', "notes"),
+    ],
+)
+def test_a_newer_evaluation_is_read_or_said_to_be_unreadable(
+    client: Browser, pipeline: Any, services: Any, line: bytes, shown: str
+) -> None:
+    services.files["s3://bucket/tuned.jsonl"] = line + b"\n"
+    assert pipeline
+    reply = client("viewer").get("/api/dags/tutor/answers?run_id=first&task_id=evaluate")
+    assert reply.status_code == 200
+    assert shown in reply.json()
+    if shown == "notes":
+        assert "items" not in reply.json()
+        assert "tuned.jsonl, line 1" in reply.json()["notes"][0]["text"]

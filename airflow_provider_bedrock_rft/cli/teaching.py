@@ -77,7 +77,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
         (
             "What may replace it",
-            f"bedrock-rft evaluate ft:my-model --dataset test.jsonl --grader {GRADER} {KEPT} --out tuned.jsonl",
+            f"bedrock-rft evaluate ft-my-model --dataset test.jsonl --grader {GRADER} {KEPT} --out tuned.jsonl",
         ),
     ),
     "compare": (
@@ -88,7 +88,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ),
     ),
     "lineage": (
-        ("Where does this model come from?", f"bedrock-rft lineage ft:my-model {KEPT}"),
+        ("Where does this model come from?", f"bedrock-rft lineage ft-my-model {KEPT}"),
         ("What became of this dataset?", f"bedrock-rft lineage dataset:9f86d081 {KEPT}"),
     ),
     "diff": (

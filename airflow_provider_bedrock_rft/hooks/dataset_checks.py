@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.core.ports import ObjectStore
 
 EMPTY = (None, "", "None")
-SPLITS = ("evaluation", "validation", "test")
 ACCEPTED = "accepted.manifest.json"
 """Below ``<artifacts_uri>/datasets``: the manifest of the dataset that was last uploaded."""
 

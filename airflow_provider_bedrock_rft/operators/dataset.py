@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_bedrock_rft.assets import describe_event
 from airflow_provider_bedrock_rft.hooks import stages
-from airflow_provider_bedrock_rft.hooks.dataset_checks import EMPTY, folder_of, keep_manifest
 from airflow_provider_bedrock_rft.hooks.failures import failing_fast
 from airflow_provider_bedrock_rft.hooks.inputs import one_of, text_of, whole_number
 from airflow_provider_bedrock_rft.hooks.payloads import to_xcom
-from airflow_provider_bedrock_rft.hooks.transfers import TransferLog
 from airflow_provider_bedrock_rft.operators.dataset_reading import (
     CHECKING_FIELDS,
+    EMPTY,
     READING_FIELDS,
     CheckingOperator,
     ReadingOperator,
@@ -207,6 +206,7 @@ class BedrockRftUploadDatasetOperator(CheckingOperator):
     def _prepare(self, context: Context, sources: Sequence[Source], out: Path, stack: ExitStack) -> PreparedDataset:
         from airflow_provider_bedrock_rft import __version__
         from airflow_provider_bedrock_rft.core.steps.dataset import prepare_dataset
+        from airflow_provider_bedrock_rft.hooks.dataset_checks import folder_of
 
         def check(sources: Sequence[Source], options: CheckOptions) -> DatasetReport:
             return self.check(context, sources, options)
@@ -216,6 +216,7 @@ class BedrockRftUploadDatasetOperator(CheckingOperator):
 
     def _upload(self, training: TrainingService, prepared: PreparedDataset) -> UploadedDataset:
         from airflow_provider_bedrock_rft.core.steps.dataset import job_trained_on, upload_dataset, upload_dataset_to_s3
+        from airflow_provider_bedrock_rft.hooks.transfers import TransferLog
 
         manifest, path = prepared.manifest, Path(prepared.path)
         self.log.info("Uploading %s records, %s bytes.", manifest.n_records, f"{manifest.size_bytes:,}")
@@ -233,6 +234,8 @@ class BedrockRftUploadDatasetOperator(CheckingOperator):
         return replace(uploaded, trained_by=trained_by, manifest=manifest)
 
     def _with_manifest(self, uploaded: UploadedDataset, prepared: PreparedDataset) -> UploadedDataset:
+        from airflow_provider_bedrock_rft.hooks.dataset_checks import folder_of, keep_manifest
+
         folder = folder_of(self.artifacts_uri)
         if not folder:
             return uploaded

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_bedrock_rft.hooks.connected import CONNECTION_FIELDS
-from airflow_provider_bedrock_rft.hooks.dataset_checks import EMPTY, SPLITS, Wanted, check_sources, log_report
-from airflow_provider_bedrock_rft.hooks.files import reading
 from airflow_provider_bedrock_rft.operators.operator import BedrockRftOperator
 
 if TYPE_CHECKING:
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     from airflow_provider_bedrock_rft.hooks.files import Datasets
     from airflow_provider_bedrock_rft.hooks.inputs import Given
 
+EMPTY = (None, "", "None")
+"""What a template leaves of a field that was not given."""
+SPLITS = ("evaluation", "validation", "test")
 MAX_LOGGED_FINDINGS = 50
 """Findings that are written to the task's log; all are counted."""
 MAX_SHOWN_FINDINGS = 100
@@ -57,6 +58,8 @@ class ReadingOperator(BedrockRftOperator):
 
     def reading(self) -> AbstractContextManager[Datasets]:
         """A way to read datasets; what it fetched is gone when the block ends."""
+        from airflow_provider_bedrock_rft.hooks.files import reading
+
         return reading(self.hook.objects, self.columns)
 
 
@@ -106,6 +109,8 @@ class CheckingOperator(ReadingOperator):
 
     def options(self, targets: Sequence[str], stack: ExitStack, *, accepted_below: str = "") -> CheckOptions:
         """The options of the check; see :meth:`Wanted.options`."""
+        from airflow_provider_bedrock_rft.hooks.dataset_checks import Wanted
+
         wanted = Wanted(
             targets=[targets] if isinstance(targets, str) else targets,
             grader=self.reference_grader,
@@ -127,6 +132,7 @@ class CheckingOperator(ReadingOperator):
     def check(self, context: Context, sources: Sequence[Source], options: CheckOptions) -> DatasetReport:
         """Check sources; findings go to the log, and the first of them under the XCom key ``report``."""
         from airflow_provider_bedrock_rft.core.dataset.report import report_json
+        from airflow_provider_bedrock_rft.hooks.dataset_checks import check_sources, log_report
 
         report = check_sources(sources, options)
         log_report(report, lambda line: self.log.info("%s", line), at_most=MAX_LOGGED_FINDINGS)

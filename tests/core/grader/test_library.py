@@ -3,7 +3,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_bedrock_rft.core.grader.reward import as_reward
@@ -29,6 +29,7 @@ from airflow_provider_bedrock_rft.grading import (
 )
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12))
 def test_integers_are_read_in_every_grouping(number: int) -> None:
     for text in (
@@ -43,17 +44,20 @@ def test_integers_are_read_in_every_grouping(number: int) -> None:
         assert parse_number(text) == number, text
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=4))
 def test_decimals_are_read_exactly(number: object) -> None:
     assert parse_number(str(number)) == Fraction(str(number))
 
 
+@settings(deadline=None)
 @given(st.fractions(max_denominator=10**6))
 def test_fractions_are_read_in_both_writings(number: Fraction) -> None:
     assert parse_number(f"{number.numerator}/{number.denominator}") == number
     assert parse_number(f"\\frac{{{number.numerator}}}{{{number.denominator}}}") == number
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_a_grader(text: str) -> None:
     for grader in (marked_number, normalised_match, multiple_choice, text_similarity):

@@ -157,7 +157,7 @@ class AirflowMetadata:
         """What these tasks have handed on in any run, newest first."""
         asked = (
             _outputs()
-            .where(XComModel.dag_id == dag_id, XComModel.task_id.in_(task_ids), XComModel.key.in_(KEYS))
+            .where(XComModel.dag_id == dag_id, XComModel.task_id.in_(task_ids), _key().in_(KEYS))
             .order_by(XComModel.timestamp.desc())
             .limit(limit)
         )
@@ -167,7 +167,7 @@ class AirflowMetadata:
         """The newest of all that these tasks have handed on."""
         asked = (
             _outputs()
-            .where(XComModel.dag_id == dag_id, XComModel.task_id.in_(task_ids), XComModel.key == KEYS[0])
+            .where(XComModel.dag_id == dag_id, XComModel.task_id.in_(task_ids), _key() == KEYS[0])
             .order_by(XComModel.timestamp.desc())
             .limit(1)
         )
@@ -253,6 +253,11 @@ def _question(asked: HITLDetail, task_id: str, map_index: int, state: object) ->
 
 def _names(value: object) -> tuple[str, ...]:
     return tuple(str(one) for one in _list(value))
+
+
+def _key() -> Any:  # noqa: ANN401 - an SQL expression
+    """The key, in a form that no index answers: a database would take that of all keys for a few rows of one DAG."""
+    return func.coalesce(XComModel.key, "")
 
 
 def _outputs() -> Any:  # noqa: ANN401 - an SQL expression

@@ -18,6 +18,8 @@ DAG_ID = "human_approval"
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 PATIENCE_MS = 900_000
+READING_MS = 8_000
+"""A person reads before answering; Airflow asks again when an answer comes before the asking process has ended."""
 
 
 @dataclass
@@ -75,6 +77,7 @@ class Walk:
         self.page.get_by_role("button", name="Approve: promote it").wait_for()
         self.did("the gate said promote, and the run asks")
         self.picture("approve")
+        self.page.wait_for_timeout(READING_MS)
         self.page.get_by_role("button", name="Approve: promote it").click()
         self.page.get_by_role("button", name="Yes: Approve").click()
         self.did("approved")

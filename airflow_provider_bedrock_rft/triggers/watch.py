@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from airflow_provider_bedrock_rft.core.checkpoint.checkpoint import Checkpoint
 from airflow_provider_bedrock_rft.core.codec import load
 from airflow_provider_bedrock_rft.core.errors import (
+    ConnectionLost,
     InvalidCredentials,
     InvalidPayload,
     RftError,
@@ -35,6 +36,9 @@ Arrival = Ending | Checkpoint
 
 MAX_REFUSALS = 5
 """Looks in a row that may be refused for their credentials before the wait ends."""
+
+LOOKS_PER_CONNECTION = 5
+"""Looks in a row that find nobody at the endpoint before the connection is read anew: it may name another by now."""
 
 MAX_LAST_LOOKS = 5
 LAST_LOOK_SECONDS = 2.0
@@ -111,6 +115,8 @@ class Watch:
             self._n_refusals += 1
             self._reconnect()
             return float(self._plan.poll_seconds(self._clock.now()))
+        if isinstance(look.error, ConnectionLost) and self._n_failures % LOOKS_PER_CONNECTION == 0:
+            self._reconnect()
         return float(look.pause_seconds) if look.ending is None else look.ending
 
     def _show(self, training: TrainingService, job: Job) -> Seen:

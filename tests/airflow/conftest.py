@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -180,16 +181,17 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def aws_conn_id(emulator: str) -> Iterator[str]:
-    """An Airflow connection to the emulator."""
+    """An Airflow connection to the emulator; its id is new, since triggers keep what they opened under an old one."""
     connection: Mapping[str, object] = {
         "conn_type": "aws",
         "login": "AKIALOCALEMULATOR001",
         "password": "local-emulator-secret",
         "extra": {"region_name": REGION, "endpoint_url": emulator},
     }
-    os.environ["AIRFLOW_CONN_EMULATOR"] = json.dumps(connection)
-    yield "emulator"
-    del os.environ["AIRFLOW_CONN_EMULATOR"]
+    conn_id = f"emulator_{uuid.uuid4().hex[:8]}"
+    os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
+    yield conn_id
+    del os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"]
 
 
 @pytest.fixture

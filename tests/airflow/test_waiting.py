@@ -16,6 +16,7 @@ from airflow_provider_bedrock_rft.core.clock import FakeClock
 from airflow_provider_bedrock_rft.core.codec import dump
 from airflow_provider_bedrock_rft.core.errors import (
     AccessDenied,
+    ConnectionLost,
     InvalidCredentials,
     InvalidInput,
     InvalidPayload,
@@ -136,6 +137,14 @@ def test_refused_credentials_are_read_anew_before_the_wait_gives_up(watch: Calla
     reconnected: list[int] = []
     looks = watch(reconnect=lambda: reconnected.append(1))
     assert all(isinstance(looks.look(), float) for _ in range(3))
+    assert len(reconnected) == 2
+
+
+def test_a_connection_that_finds_nobody_is_read_anew(watch: Callable[..., Watch], world: Any) -> None:
+    world.failures["get_job"] = [ConnectionLost("Nobody there.")] * 11
+    reconnected: list[int] = []
+    looks = watch(reconnect=lambda: reconnected.append(1))
+    assert all(isinstance(looks.look(), float) for _ in range(11))
     assert len(reconnected) == 2
 
 

@@ -33,6 +33,7 @@ def handler(event, context):
 
 @dataclass
 class World:
+    conn_id: str
     hook: BedrockRftHook
     queue: str
     request: dict[str, Any]
@@ -52,7 +53,7 @@ class World:
             min_poll_seconds=SAFETY_NET_SECONDS,
             max_poll_seconds=SAFETY_NET_SECONDS,
         )
-        made = rft.BedrockRftWaitTrigger(plan=dump(plan), aws_conn_id="emulator", wake_queue=queue)
+        made = rft.BedrockRftWaitTrigger(plan=dump(plan), aws_conn_id=self.conn_id, wake_queue=queue)
         return rft.BedrockRftWaitTrigger(**json.loads(json.dumps(made.serialize()[1])))
 
 
@@ -73,7 +74,7 @@ def world(aws_conn_id: str, emulator: str) -> World:
     request = urllib.request.Request(f"{emulator}/_emulator/settings", settings, method="PATCH")
     with urllib.request.urlopen(request):
         pass
-    return World(hook, queue, request_of(hook))
+    return World(aws_conn_id, hook, queue, request_of(hook))
 
 
 def request_of(hook: BedrockRftHook) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def test_the_news_of_others_stays_in_the_queue(world: World) -> None:
 def test_an_inline_wait_is_woken_too(world: World) -> None:
     job_id = world.create()
     task = rft.BedrockRftCreateJobOperator(
-        task_id="train", model="amazon.nova", dataset="s3://b/k", grader="arn", aws_conn_id="emulator"
+        task_id="train", model="amazon.nova", dataset="s3://b/k", grader="arn", aws_conn_id=world.conn_id
     )
     task.wake_queue = world.queue
     ending = task.wait(world.trigger(job_id, queue="").plan)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.cli.output import add_format, say
+from airflow_provider_bedrock_rft.core.grader.package import PYTHON_VERSION
 
 if TYPE_CHECKING:
     import argparse
@@ -86,7 +87,10 @@ def _add_source(parser: argparse.ArgumentParser, *, is_optional: bool = False) -
         "--layered", action="append", default=[], metavar="NAME[==VERSION]", help="a package that a layer provides"
     )
     parser.add_argument(
-        "--python", default="3.12", metavar="VERSION", help="of the Lambda runtime (default %(default)s)"
+        "--python",
+        default=PYTHON_VERSION,
+        metavar="VERSION",
+        help="of the Lambda runtime; unless told otherwise this Python's, where Lambda has it",
     )
 
 

@@ -52,7 +52,7 @@ class BedrockRftDeployGraderOperator(ShowsLinks, BedrockRftOperator):
         tier: Where it will train: ``bedrock``, ``sagemaker`` or ``hyperpod``.
         reserved_concurrency: Concurrent executions kept for the function; 0 reserves none.
         tags: Of the function.
-        python_version: Of the Lambda runtime, such as ``3.12``.
+        python_version: Of the Lambda runtime, such as ``3.12``; by default the worker's own, where Lambda has it.
         packages_uri: ``s3://bucket/prefix`` by way of which packages above 50 MB go; else below ``artifacts_uri``.
         preflight: Dataset (local path or ``s3://`` URI) that the grader is tried on by the bench of
             ``bedrock-rft grader test``, and on which the deployed version has to agree with the local run.

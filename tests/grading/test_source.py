@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import zipfile
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from airflow_provider_bedrock_rft.grading.workshop import keywords_of, pack, pac
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+    import sys
+from pathlib import Path
 
     Write = Callable[..., str]
 
@@ -201,7 +203,7 @@ def test_a_broken_cache_is_not_believed(tmp_path: Path) -> None:
 
 def test_a_grader_without_requirements_needs_no_cache(grader_file: Write, tmp_path: Path) -> None:
     package = pack(grader_file(PLAIN), cache=tmp_path / "never")
-    assert package.runtime == "python3.12"
+    assert package.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert not (tmp_path / "never").exists()
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ MAX_ZIP_BYTES = 50 * 1024 * 1024
 """Lambda's quota for a package in a request; a larger one goes by way of S3."""
 MAX_UNPACKED_BYTES = 250 * 1024 * 1024
 """Lambda's quota for an unpacked package, layers included."""
-PYTHON_VERSION = "3.12"
-"""The Lambda runtime graders are built for unless told otherwise."""
+LAMBDA_PYTHON_VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+"""Python runtimes that Lambda offers (its documentation of runtimes, November 2026)."""
+_THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON_VERSION = _THIS_PYTHON if _THIS_PYTHON in LAMBDA_PYTHON_VERSIONS else LAMBDA_PYTHON_VERSIONS[-1]
+"""The Lambda runtime graders are built for unless told otherwise: the Python on which the test bench tried them."""
 ENTRY_MODULE = "_rft_entry"
 """The module that Lambda imports when the grader is a plain function."""
 

@@ -14,8 +14,7 @@ from airflow_provider_bedrock_rft.grading.workshop import keywords_of, pack, pac
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    import sys
-from pathlib import Path
+    from pathlib import Path
 
     Write = Callable[..., str]
 

@@ -40,6 +40,7 @@ GRADER_DEPLOYMENT = (
     "ListVersionsByFunction",
     "CreateAlias",
     "UpdateAlias",
+    "PutFunctionConcurrency",
     "InvokeFunction",
 )
 NATIVE_BATCH = ("CreateModelInvocationJob", "GetModelInvocationJob")

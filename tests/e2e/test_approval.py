@@ -15,7 +15,7 @@ from airflow_provider_bedrock_rft.core.errors import RequestRejected, RftError
 from airflow_provider_bedrock_rft.core.lineage.manifest import Stage, ref
 from airflow_provider_bedrock_rft.core.promotion.rollout import Registry
 from airflow_provider_bedrock_rft.core.steps.lineage import load_lineage
-from airflow_provider_bedrock_rft.core.steps.promotion import champion_of, promote
+from airflow_provider_bedrock_rft.core.steps.promotion import champion_of, history_of, promote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,8 +116,7 @@ def approved(runs: Runs) -> str:
 
 def test_an_approved_model_serves_and_everything_is_written_down(runs: Runs, approved: str) -> None:
     session = emulator_session(runs.stack)
-    entry = champion_of(session.parameters, registry=REGISTRY)
-    assert entry
+    entry = next(entry for entry in history_of(session.parameters, registry=REGISTRY) if entry.number == 1)
     assert entry.model == approved
     assert "approved by admin" in entry.actor
     page = session.objects.get(runs.output("first", "publish_report")["html_uri"]).decode()

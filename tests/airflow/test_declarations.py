@@ -146,7 +146,7 @@ def test_a_dag_file_that_imports_everything_pays_little(tmp_path: Path) -> None:
     ]
     spent, n_modules, *heavy = runs[-1].stdout.splitlines()[-1].split()
     assert heavy == []
-    assert int(n_modules) < 100
+    assert int(n_modules) < 120  # one or two for each public name
     assert float(spent) < MAX_IMPORT_CPU_MS
 
 

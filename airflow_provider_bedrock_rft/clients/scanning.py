@@ -41,7 +41,8 @@ MIN_BYTES = 64 * 1024 * 1024
 """Below it, starting processes costs more than they save."""
 MAX_WORKERS = 3
 """Each takes about 50 MB."""
-RANGE_BYTES = 16 * 1024 * 1024
+RANGE_BYTES = 48 * 1024 * 1024
+"""Putting a part together costs the more, the more parts there are; the last ones leave workers idle."""
 _BATCH_BYTES = 4 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
 _WORKER = "from airflow_provider_bedrock_rft.clients.scan_worker import main; main()"

@@ -41,23 +41,13 @@ def enter_in_file(
 
 def _enter(file: IO[str], comparison: Comparison, policy: PromotionPolicy, *, test_id: str, now: float) -> LedgerEntry:
     from airflow_provider_bedrock_rft.core.codec import canonical_json, dump
-    from airflow_provider_bedrock_rft.core.promotion.ledger import next_entry, year_of
+    from airflow_provider_bedrock_rft.core.promotion.ledger import entry_of, year_of
 
     file.seek(0)
     entries = [entry for entry in _entries(file, file.name) if year_of(entry.at) == year_of(now)]
-    fingerprint = comparison.content_fingerprint()
-    for entry in entries:
-        if entry.comparison == fingerprint:
-            return entry
-    entry = next_entry(
-        entries,
-        policy_risk=policy.yearly_risk or 0.0,
-        runs_per_year=policy.runs_per_year,
-        test_id=test_id,
-        comparison=fingerprint,
-        p_value=comparison.p_value,
-        at=now,
-    )
+    entry = entry_of(entries, comparison, policy, test_id=test_id, at=now)
+    if entry.number <= len(entries):
+        return entry
     file.write(canonical_json(dump(entry)).decode() + "\n")
     file.flush()
     os.fsync(file.fileno())

@@ -16,6 +16,7 @@ from airflow_provider_bedrock_rft.core.codec import payload
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_bedrock_rft.core.evaluation.paired import Comparison
     from airflow_provider_bedrock_rft.core.promotion.policy import PromotionPolicy
 
 
@@ -71,6 +72,25 @@ def next_entry(
         fresh=fresh,
         alpha=fresh + handed_on,
         p_value=p_value,
+        at=at,
+    )
+
+
+def entry_of(
+    entries: Sequence[LedgerEntry], comparison: Comparison, policy: PromotionPolicy, *, test_id: str, at: float
+) -> LedgerEntry:
+    """The entry that a comparison has among ``entries``, or the next one, whose number is beyond theirs."""
+    fingerprint = comparison.content_fingerprint()
+    for entry in entries:
+        if entry.comparison == fingerprint:
+            return entry
+    return next_entry(
+        entries,
+        policy_risk=policy.yearly_risk or 0.0,
+        runs_per_year=policy.runs_per_year,
+        test_id=test_id,
+        comparison=fingerprint,
+        p_value=comparison.p_value,
         at=at,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_bedrock_rft.core.codec import canonical_json, dump, load
 from airflow_provider_bedrock_rft.core.errors import ResourceConflict
-from airflow_provider_bedrock_rft.core.promotion.ledger import LedgerEntry, next_entry, year_of
+from airflow_provider_bedrock_rft.core.promotion.ledger import LedgerEntry, entry_of, year_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,21 +34,12 @@ def enter_test(
     Raises:
         ResourceConflict: Others are entering tests all the time.
     """
-    year, name = year_of(now), comparison.content_fingerprint()
+    year = year_of(now)
     for _ in range(_MAX_TRIES):
         entries = tuple(tests_of(parameters, registry=registry, year=year))
-        for entry in entries:
-            if entry.comparison == name:
-                return entry
-        entry = next_entry(
-            entries,
-            policy_risk=policy.yearly_risk or 0.0,
-            runs_per_year=policy.runs_per_year,
-            test_id=test_id,
-            comparison=name,
-            p_value=comparison.p_value,
-            at=now,
-        )
+        entry = entry_of(entries, comparison, policy, test_id=test_id, at=now)
+        if entry.number <= len(entries):
+            return entry
         try:
             parameters.create(registry.test(year, entry.number), canonical_json(dump(entry)).decode())
         except ResourceConflict:
